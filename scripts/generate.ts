@@ -1,0 +1,122 @@
+/**
+ * `npm run generate` writes what follows from crds/registrycredentials.yaml: the TypeScript types and the API reference.
+ * With --check it writes nothing, and fails where one of them is stale.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type JSONSchema, compile } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+
+interface Schema {
+  type?: string;
+  description?: string;
+  default?: unknown;
+  enum?: unknown[];
+  required?: string[];
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema;
+  items?: Schema;
+  maxItems?: number;
+  maxLength?: number;
+  maxProperties?: number;
+  'x-kubernetes-validations'?: { rule: string; message: string }[];
+}
+
+const crd = parse(readFileSync('crds/registrycredentials.yaml', 'utf8'));
+const { name: version, schema } = crd.spec.versions[0];
+const root: Schema = schema.openAPIV3Schema;
+const spec = root.properties?.spec as Schema;
+const status = root.properties?.status as Schema;
+
+/** The schema as TypeScript should see it: closed objects, and a field with a default is always there. */
+function asRead(schema: Schema): JSONSchema {
+  const properties = Object.entries(schema.properties ?? {});
+  const { 'x-kubernetes-validations': _, ...plain } = schema;
+  return {
+    ...plain,
+    ...(schema.properties && {
+      properties: Object.fromEntries(properties.map(([name, property]) => [name, asRead(property)])),
+      required: properties
+        .map(([name]) => name)
+        .filter((name) => schema.required?.includes(name) || schema.properties?.[name]?.default !== undefined),
+      additionalProperties: false,
+    }),
+    ...(schema.items && { items: asRead(schema.items) }),
+  } as JSONSchema;
+}
+
+async function types(): Promise<string> {
+  const options = { bannerComment: '', ignoreMinAndMaxItems: true, style: { singleQuote: true, printWidth: 120 } };
+  const banner = `/* Generated from crds/registrycredentials.yaml by \`npm run generate\`: edit that file, not this one. */\n`;
+  const specTypes = await compile(asRead(spec), 'RegistryCredentialSpec', options);
+  const statusTypes = await compile(asRead(status), 'RegistryCredentialStatus', options);
+  return `${banner}\n${specTypes}\n${statusTypes}`;
+}
+
+/** One row for each field, in the order of the schema, nested fields after their parent. */
+function rows(path: string, schema: Schema, required: boolean): string[] {
+  const kind = schema.type === 'array' ? `[]${schema.items?.enum ? 'string' : (schema.items?.type ?? '')}` : schema.type;
+  const facts = [
+    required ? 'Required.' : '',
+    schema.enum ? `One of ${schema.enum.map((value) => `\`${value}\``).join(', ')}.` : '',
+    schema.default !== undefined ? `Default \`${JSON.stringify(schema.default)}\`.` : '',
+    schema.maxItems ? `At most ${schema.maxItems}.` : '',
+    schema.maxLength ? `At most ${schema.maxLength} characters.` : '',
+    ...[...(schema['x-kubernetes-validations'] ?? []), ...(schema.items?.['x-kubernetes-validations'] ?? [])].map(
+      ({ message }) => `Refused otherwise: “${message}”.`,
+    ),
+  ].filter(Boolean);
+  const text = [schema.description ?? '', ...facts].join(' ').replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const inner = schema.type === 'array' ? schema.items : schema;
+  const prefix = schema.type === 'array' ? `${path}[]` : path;
+  return [
+    `| \`${path}\` | ${kind} | ${text} |`,
+    ...Object.entries(inner?.properties ?? {}).flatMap(([name, property]) =>
+      rows(`${prefix}.${name}`, property, inner?.required?.includes(name) ?? false),
+    ),
+  ];
+}
+
+function reference(): string {
+  const header = '| field | type | meaning |\n| --- | --- | --- |';
+  const columns = crd.spec.versions[0].additionalPrinterColumns as { name: string; description?: string; priority?: number }[];
+  return `<!-- Generated from crds/registrycredentials.yaml by \`npm run generate\`: edit that file, not this one. -->
+# API reference: RegistryCredential
+
+\`apiVersion: ${crd.spec.group}/${version}\`, \`kind: ${crd.spec.names.kind}\`, cluster-scoped, short name \`${crd.spec.names.shortNames[0]}\`.
+\`kubectl explain regcred.spec\` shows the same.
+
+${root.description}
+
+## spec
+
+${header}
+${rows('spec', spec, true).join('\n')}
+
+## status
+
+${header}
+${rows('status', status, false).join('\n')}
+
+## Columns of \`kubectl get regcred\`
+
+| column | meaning |
+| --- | --- |
+${columns.map(({ name, description, priority }) => `| ${name}${priority ? ' (with `-o wide`)' : ''} | ${description ?? 'How long ago it was made.'} |`).join('\n')}
+`;
+}
+
+const outputs = { 'src/api/types.ts': await types(), 'docs/api.md': reference() };
+const stale = Object.entries(outputs).filter(([path, text]) => {
+  try {
+    return readFileSync(path, 'utf8') !== text;
+  } catch {
+    return true;
+  }
+});
+if (process.argv.includes('--check')) {
+  for (const [path] of stale) console.error(`${path} does not follow from crds/registrycredentials.yaml: run \`npm run generate\`.`);
+  process.exitCode = stale.length === 0 ? 0 : 1;
+} else {
+  for (const [path, text] of stale) writeFileSync(path, text);
+  console.log(stale.length === 0 ? 'Everything is up to date.' : `Wrote ${stale.map(([path]) => path).join(', ')}.`);
+}

@@ -1,0 +1,61 @@
+/** The vocabulary of `status`: condition types, and the reasons that conditions, failures and Events give. */
+
+export const CONDITION = {
+  ready: 'Ready',
+  sourcesReady: 'SourcesReady',
+  secretsSynced: 'SecretsSynced',
+  serviceAccountsSynced: 'ServiceAccountsSynced',
+} as const;
+
+export const REASON = {
+  // All is well, or will be without anybody's help.
+  synced: 'Synced',
+  resolved: 'Resolved',
+  noNamespaceMatches: 'NoNamespaceMatches',
+  resolving: 'Resolving',
+  placing: 'Placing',
+  suspended: 'Suspended',
+  deleting: 'Deleting',
+
+  // A source needs a person.
+  sourceMissing: 'SourceMissing',
+  sourceUnreadable: 'SourceUnreadable',
+  wrongSecretType: 'WrongSecretType',
+  keyMissing: 'KeyMissing',
+  notJson: 'NotJSON',
+  encodedTwice: 'EncodedTwice',
+  authsMissing: 'AuthsMissing',
+  malformedEntry: 'MalformedEntry',
+  authNotBase64: 'AuthNotBase64',
+  trailingNewline: 'TrailingNewline',
+  emptyUsername: 'EmptyUsername',
+  emptyPassword: 'EmptyPassword',
+  colonInUsername: 'ColonInUsername',
+  passwordElsewhere: 'PasswordInCredentialStore',
+  identityTokenOnly: 'IdentityTokenOnly',
+  serverMissing: 'ServerMissing',
+  duplicateServer: 'DuplicateServer',
+  ownOutput: 'SourceIsOwnOutput',
+  tooLarge: 'TooLarge',
+
+  // A placement needs a person.
+  secretExists: 'SecretExists',
+  secretImmutable: 'SecretImmutable',
+  contested: 'Contested',
+  forbidden: 'Forbidden',
+  refused: 'Refused',
+  unavailable: 'Unavailable',
+
+  // Only in Events.
+  rotated: 'Rotated',
+  cleanedUp: 'CleanedUp',
+  cleanupIncomplete: 'CleanupIncomplete',
+} as const;
+
+export type Reason = (typeof REASON)[keyof typeof REASON];
+
+/** What is wrong and how to mend it, for a person. Never holds a secret value. */
+export interface Problem {
+  readonly reason: Reason;
+  readonly message: string;
+}

@@ -1,0 +1,62 @@
+/** What the stores keep of each object: as much as the decisions need, and of a managed Secret a hash in place of its data. */
+import type { RegistryCredentialSpec, RegistryCredentialStatus } from './types.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** What every record has. Cluster-scoped objects have the namespace ''. */
+export interface ObjectRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+export interface CredentialRecord extends ObjectRecord {
+  readonly generation: number;
+  readonly finalizers: readonly string[];
+  readonly deleting: boolean;
+  readonly spec: RegistryCredentialSpec;
+  readonly status: RegistryCredentialStatus | undefined;
+}
+
+export interface NamespaceRecord extends ObjectRecord {
+  readonly labels: Labels;
+  readonly terminating: boolean;
+}
+
+export interface AccountRecord extends ObjectRecord {
+  readonly labels: Labels;
+  /** The list as it is, entry for entry: it is written back whole, and what is not ours must come out unchanged. */
+  readonly pullSecrets: readonly { readonly name?: string }[];
+  /** The names that the annotation records as ours. */
+  readonly recorded: readonly string[];
+  readonly terminating: boolean;
+}
+
+export interface SecretRecord extends ObjectRecord {
+  readonly type: string;
+  readonly immutable: boolean;
+  readonly terminating: boolean;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly owners: readonly OwnerReference[];
+  /** SHA-256 of the base64 text under `.dockerconfigjson`; '' where there is none. */
+  readonly contentHash: string;
+  /** Keys of the data beside `.dockerconfigjson`, which our Secrets have none of. */
+  readonly strayKeys: readonly string[];
+}
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+}
+
+/** A Secret that credentials are read from: the only record with secret values in it. */
+export interface SourceRecord extends ObjectRecord {
+  readonly type: string;
+  readonly labels: Labels;
+  readonly data: Readonly<Record<string, string>>;
+}

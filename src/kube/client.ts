@@ -1,0 +1,194 @@
+import type { AgentOptions, RequestOptions } from 'node:https';
+import { type KubeConfig, RequestContext } from '@kubernetes/client-node';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { KubeError, type Status } from './errors.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Call {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: object;
+  readonly signal?: AbortSignal;
+}
+
+/** What of the connection is kept from call to call. */
+interface Session {
+  readonly origin: string;
+  readonly pathPrefix: string;
+  readonly dispatcher: Dispatcher;
+  readonly headers: Readonly<Record<string, string>>;
+  /** When the headers were made, in milliseconds. Token files and exec plugins are asked again after a while. */
+  readonly at: number;
+}
+
+const REFRESH_CREDENTIALS_MS = 60_000;
+const CALL_TIMEOUT_MS = 30_000;
+
+/**
+ * How long a watch may be silent before it is taken for dead. The API server sends a bookmark about once a minute
+ * (defaultBookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher), so this is two of them missed.
+ */
+const WATCH_SILENCE_MS = 150_000;
+
+/**
+ * Calls to the API server over connections that are kept open. Addresses, certificates, tokens, exec plugins and proxies
+ * are client-node's KubeConfig's; its generated client is not used, because it makes a new TLS connection for every call
+ * (docs/adr/0003-transport.md).
+ */
+export class Kube {
+  readonly #load: () => KubeConfig;
+  readonly #observe: (method: string, status: number) => void;
+  #config: KubeConfig;
+  #session: Promise<Session> | undefined;
+
+  /** `load` reads the configuration, and is called again when its credentials are no longer accepted. */
+  constructor(load: () => KubeConfig, observe: (method: string, status: number) => void = () => {}) {
+    this.#load = load;
+    this.#observe = observe;
+    this.#config = load();
+  }
+
+  /** One call, and the object that comes back. Throws a KubeError with the API server's words. */
+  async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
+    const response = await this.#send(method, path, call, CALL_TIMEOUT_MS);
+    return (await response.body.json().catch((cause: unknown) => {
+      throw unreachable(cause);
+    })) as T;
+  }
+
+  /** The lines of an answer as they come in, each one JSON: a watch. */
+  async *lines<T>(path: string, call: Call): AsyncGenerator<T, void, undefined> {
+    const response = await this.#send('GET', path, call, WATCH_SILENCE_MS);
+    let begun: string[] = [];
+    response.body.setEncoding('utf8');
+    try {
+      for await (const chunk of response.body as AsyncIterable<string>) {
+        let from = 0;
+        for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
+          begun.push(chunk.slice(from, end));
+          from = end + 1;
+          yield JSON.parse(begun.join('')) as T;
+          begun = [];
+        }
+        if (from < chunk.length) begun.push(chunk.slice(from));
+      }
+    } catch (cause) {
+      throw unreachable(cause);
+    }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#session)?.dispatcher.destroy();
+  }
+
+  async #send(method: Method, path: string, call: Call, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+    const session = await this.#connected();
+    const first = await this.#sendOver(session, method, path, call, bodyTimeout);
+    if (first.statusCode !== 401) return accepted(first);
+    // Credentials that ran out or were changed: read them anew, once for all calls that fail on the same ones.
+    await first.body.dump();
+    if ((await this.#session) === session) {
+      this.#config = this.#load();
+      this.#session = this.#connect();
+    }
+    return accepted(await this.#sendOver(await this.#connected(), method, path, call, bodyTimeout));
+  }
+
+  async #sendOver(session: Session, method: Method, path: string, call: Call, bodyTimeout: number) {
+    try {
+      const response = await session.dispatcher.request({
+        origin: session.origin,
+        path: session.pathPrefix + path,
+        method,
+        headers: { ...session.headers, ...(call.body && { 'content-type': contentType(method) }) },
+        body: call.body ? JSON.stringify(call.body) : null,
+        signal: call.signal ?? null,
+        headersTimeout: CALL_TIMEOUT_MS,
+        bodyTimeout,
+        ...(call.query && { query: call.query }),
+      });
+      this.#observe(method, response.statusCode);
+      return response;
+    } catch (cause) {
+      this.#observe(method, 0);
+      throw unreachable(cause);
+    }
+  }
+
+  async #connected(): Promise<Session> {
+    this.#session ??= this.#connect();
+    const session = await this.#session.catch((error: unknown) => {
+      this.#session = undefined;
+      throw error;
+    });
+    if (Date.now() - session.at < REFRESH_CREDENTIALS_MS) return session;
+    this.#session = this.#connect(session);
+    return this.#session;
+  }
+
+  async #connect(before?: Session): Promise<Session> {
+    const cluster = this.#config.getCurrentCluster();
+    if (!cluster) throw new KubeError('The kubeconfig has no cluster for its current context.', 0);
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const url = new URL(cluster.server);
+    return {
+      origin: url.origin,
+      pathPrefix: url.pathname.replace(/\/$/, ''),
+      dispatcher: before?.dispatcher ?? (await this.#dispatcher(options)),
+      headers: {
+        'user-agent': 'regcred',
+        accept: 'application/json',
+        ...(options.auth && { authorization: `Basic ${Buffer.from(options.auth).toString('base64')}` }),
+        ...(options.headers as Record<string, string>),
+      },
+      at: Date.now(),
+    };
+  }
+
+  async #dispatcher(options: RequestOptions): Promise<Dispatcher> {
+    const cluster = this.#config.getCurrentCluster();
+    const how = this.#config.createDispatcherOptions(cluster, options as AgentOptions);
+    // HTTP/1.1, a connection for each call under way: HTTP/2 is no faster here, and one stuck connection would hold up all calls.
+    const kept = { keepAliveTimeout: 60_000, allowH2: false };
+    switch (how.type) {
+      case 'agent':
+        return new Agent({ ...kept, connect: how.connect });
+      case 'none':
+        return new Agent(kept);
+      case 'proxy':
+        return new ProxyAgent({ ...kept, uri: how.uri, requestTls: how.requestTls, connect: how.connect });
+      case 'socks': {
+        // The connector for SOCKS is private to client-node, but the dispatcher that it makes of it is not.
+        const context = new RequestContext(cluster?.server ?? '', 'GET');
+        await this.#config.applySecurityAuthentication(context);
+        return context.getDispatcher() ?? new Agent(kept);
+      }
+      default:
+        return how satisfies never;
+    }
+  }
+}
+
+/** Merge patches only: they are plain to read, and with a resourceVersion in them they hold for one version only. */
+const contentType = (method: Method) => (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
+
+async function accepted(response: Dispatcher.ResponseData): Promise<Dispatcher.ResponseData> {
+  if (response.statusCode < 400) return response;
+  const text = await response.body.text().catch(() => '');
+  const status = parseStatus(text);
+  const retryAfter = Number(response.headers['retry-after'] ?? status?.details?.retryAfterSeconds);
+  const message = status?.message ?? `the API server answered with HTTP ${response.statusCode}`;
+  throw new KubeError(message, response.statusCode, status, Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined);
+}
+
+function parseStatus(text: string): Status | undefined {
+  try {
+    return JSON.parse(text) as Status;
+  } catch {
+    return undefined;
+  }
+}
+
+const unreachable = (cause: unknown) =>
+  cause instanceof KubeError ? cause : new KubeError(`the API server cannot be reached: ${(cause as Error).message}`, 0, undefined, undefined, { cause });

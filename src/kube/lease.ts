@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { MANAGER } from '../api/names.ts';
+import type { Kube } from './client.ts';
+import { isNotFound, KubeError } from './errors.ts';
+import { path } from './resources.ts';
+
+interface LeaseObject {
+  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+  readonly spec: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+export interface LeaseTimes {
+  /** For how long after its last renewal nobody else takes the Lease. */
+  readonly durationMs: number;
+  /** For how long after its last renewal the holder writes. Shorter, so that two never do. */
+  readonly renewDeadlineMs: number;
+  readonly retryMs: number;
+}
+
+/** A leader that was killed is replaced within 15 seconds, one that stopped within 2. */
+const TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, retryMs: 1_500 };
+
+/**
+ * Leader election on a Lease, by the rules of client-go's leaderelection: others' clocks are not trusted, so a Lease has
+ * run out when it was not seen to change for as long as it lasts, by our own clock, which never jumps.
+ */
+export class Lease {
+  readonly #kube: Kube;
+  readonly #namespace: string;
+  readonly #identity: string;
+  readonly #failed: (error: unknown) => void;
+  readonly #times: LeaseTimes;
+  /** The Lease as we last wrote it; undefined where a write may or may not have gone through. */
+  #written: LeaseObject | undefined;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #observed = { version: '', at: Number.NEGATIVE_INFINITY };
+
+  constructor(kube: Kube, namespace: string, identity: string, failed: (error: unknown) => void, times = TIMES) {
+    this.#kube = kube;
+    this.#namespace = namespace;
+    this.#identity = identity;
+    this.#failed = failed;
+    this.#times = times;
+  }
+
+  /** Whether this process may write now. True for a bounded time after each renewal, even if the process was frozen in between. */
+  get isHeld(): boolean {
+    return performance.now() - this.#renewedAt < this.#times.renewDeadlineMs;
+  }
+
+  /** Resolves when the Lease is ours; rejects only when the signal is aborted. */
+  async acquire(signal: AbortSignal): Promise<void> {
+    while (!(await this.#attempt(() => this.#tryAcquire()))) await this.#pause(signal);
+    signal.throwIfAborted();
+  }
+
+  /** Keeps the Lease, and resolves when it is lost or the signal is aborted. */
+  async keep(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#pause(signal).catch(() => {});
+      if (signal.aborted) return;
+      await this.#attempt(() => this.#renew());
+      if (!this.isHeld) return;
+    }
+  }
+
+  /** Gives the Lease back, so that another replica need not wait for it to run out. */
+  async release(): Promise<void> {
+    if (!this.isHeld) return;
+    this.#renewedAt = Number.NEGATIVE_INFINITY;
+    await this.#attempt(async () => {
+      const lease = this.#written ?? (await this.#get());
+      if (lease?.spec.holderIdentity !== this.#identity) return;
+      await this.#put(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now() });
+    });
+  }
+
+  async #tryAcquire(): Promise<boolean> {
+    const spec = { holderIdentity: this.#identity, leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000), acquireTime: now(), renewTime: now() };
+    const begun = performance.now();
+    const lease = await this.#get();
+    if (lease === undefined) {
+      this.#won(await this.#create({ ...spec, leaseTransitions: 0 }), begun);
+      return true;
+    }
+    const version = lease.metadata.resourceVersion ?? '';
+    if (version !== this.#observed.version) this.#observed = { version, at: begun };
+    const lasts = (lease.spec.leaseDurationSeconds ?? 0) * 1000;
+    if (lease.spec.holderIdentity && begun - this.#observed.at < lasts) return false;
+    this.#won(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }), begun);
+    return true;
+  }
+
+  async #renew(): Promise<boolean> {
+    const begun = performance.now();
+    const lease = this.#written ?? (await this.#get());
+    this.#written = undefined;
+    if (lease?.spec.holderIdentity !== this.#identity) {
+      this.#renewedAt = Number.NEGATIVE_INFINITY;
+      return false;
+    }
+    this.#won(await this.#put(lease, { ...lease.spec, renewTime: now() }), begun);
+    return true;
+  }
+
+  /** What was won counts from when it was asked for: the answer may have been long under way. */
+  #won(lease: LeaseObject, askedAt: number): void {
+    this.#written = lease;
+    this.#renewedAt = askedAt;
+  }
+
+  async #get(): Promise<LeaseObject | undefined> {
+    try {
+      return await this.#kube.call<LeaseObject>('GET', `${path.leases(this.#namespace)}/${MANAGER}`);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #create(spec: LeaseObject['spec']): Promise<LeaseObject> {
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: MANAGER, namespace: this.#namespace }, spec };
+    return this.#kube.call('POST', path.leases(this.#namespace), { body });
+  }
+
+  #put(lease: LeaseObject, spec: LeaseObject['spec']): Promise<LeaseObject> {
+    return this.#kube.call('PUT', `${path.leases(this.#namespace)}/${MANAGER}`, { body: { ...lease, spec } });
+  }
+
+  async #attempt(step: () => Promise<unknown>): Promise<boolean> {
+    try {
+      return (await step()) !== false;
+    } catch (error) {
+      // A conflict is an election that another replica won.
+      if (!(error instanceof KubeError && error.status === 409)) this.#failed(error);
+      return false;
+    }
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return delay(this.#times.retryMs * (0.8 + 0.4 * Math.random()), undefined, { signal });
+  }
+}
+
+/** MicroTime, as the API has it. */
+const now = () => new Date().toISOString().replace('Z', '000Z');

@@ -1,0 +1,97 @@
+/** From an object of the API to the record that is kept of it. What is not in the record is forgotten at once. */
+import { contentHash } from '../api/hash.ts';
+import { ANNOTATION, DOCKER_CONFIG_JSON_KEY } from '../api/names.ts';
+import type {
+  AccountRecord,
+  CredentialRecord,
+  Labels,
+  NamespaceRecord,
+  ObjectRecord,
+  OwnerReference,
+  SecretRecord,
+  SourceRecord,
+} from '../api/records.ts';
+import type { RegistryCredentialSpec, RegistryCredentialStatus } from '../api/types.ts';
+
+/** An object as the API server sends it; each kind uses its own part of this. */
+export interface KubeObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly generation?: number;
+    readonly deletionTimestamp?: string;
+    readonly labels?: Labels;
+    readonly annotations?: Labels;
+    readonly finalizers?: readonly string[];
+    readonly ownerReferences?: readonly OwnerReference[];
+  };
+  readonly type?: string;
+  readonly immutable?: boolean;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly imagePullSecrets?: readonly { readonly name?: string }[];
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+const NONE = Object.freeze({});
+
+function identity({ metadata }: KubeObject): ObjectRecord {
+  const { namespace = '', name, uid, resourceVersion } = metadata;
+  return { namespace, name, uid, resourceVersion };
+}
+
+export function readCredential(object: KubeObject): CredentialRecord {
+  const { metadata } = object;
+  return {
+    ...identity(object),
+    generation: metadata.generation ?? 0,
+    finalizers: metadata.finalizers ?? [],
+    deleting: metadata.deletionTimestamp !== undefined,
+    spec: object.spec as RegistryCredentialSpec,
+    status: object.status as RegistryCredentialStatus | undefined,
+  };
+}
+
+export function readNamespace(object: KubeObject): NamespaceRecord {
+  const phase = (object.status as { phase?: string } | undefined)?.phase;
+  return {
+    ...identity(object),
+    labels: object.metadata.labels ?? NONE,
+    terminating: object.metadata.deletionTimestamp !== undefined || phase === 'Terminating',
+  };
+}
+
+export function readAccount(object: KubeObject): AccountRecord {
+  const recorded = object.metadata.annotations?.[ANNOTATION.pullSecrets] ?? '';
+  return {
+    ...identity(object),
+    labels: object.metadata.labels ?? NONE,
+    pullSecrets: object.imagePullSecrets ?? [],
+    recorded: recorded
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+    terminating: object.metadata.deletionTimestamp !== undefined,
+  };
+}
+
+export function readSecret(object: KubeObject): SecretRecord {
+  const data = object.data?.[DOCKER_CONFIG_JSON_KEY];
+  return {
+    ...identity(object),
+    type: object.type ?? '',
+    immutable: object.immutable ?? false,
+    terminating: object.metadata.deletionTimestamp !== undefined,
+    labels: object.metadata.labels ?? NONE,
+    annotations: object.metadata.annotations ?? NONE,
+    owners: object.metadata.ownerReferences ?? [],
+    contentHash: data === undefined ? '' : contentHash(data),
+    strayKeys: Object.keys(object.data ?? NONE).filter((key) => key !== DOCKER_CONFIG_JSON_KEY),
+  };
+}
+
+export function readSource(object: KubeObject): SourceRecord {
+  return { ...identity(object), type: object.type ?? '', labels: object.metadata.labels ?? NONE, data: object.data ?? NONE };
+}

@@ -1,0 +1,44 @@
+import { API_VERSION, LABEL, MANAGER } from '../api/names.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import { readAccount, readCredential, readNamespace, readSecret, readSource } from './records.ts';
+import type { Target } from './watch.ts';
+
+/** Where the objects are: the only place that knows the API server's paths. */
+export const path = {
+  credentials: `/apis/${API_VERSION}/registrycredentials`,
+  credential: (name: string) => `${path.credentials}/${name}`,
+  namespaces: '/api/v1/namespaces',
+  secrets: '/api/v1/secrets',
+  secretsIn: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
+  accounts: '/api/v1/serviceaccounts',
+  account: (namespace: string, name: string) => `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`,
+  events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
+  leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
+  version: '/version',
+};
+
+export const credentials: Target<CredentialRecord> = { path: path.credentials, read: readCredential };
+export const namespaces: Target<NamespaceRecord> = { path: path.namespaces, read: readNamespace };
+export const accounts: Target<AccountRecord> = { path: path.accounts, read: readAccount };
+
+/** Every Secret that we made, by its label. */
+export const managedSecrets: Target<SecretRecord> = {
+  path: path.secrets,
+  labelSelector: `${LABEL.managedBy}=${MANAGER}`,
+  read: readSecret,
+};
+
+/** Every other Secret of one name, in whatever namespace: what may stand in our way, and when it no longer does. */
+export const foreignSecrets = (name: string): Target<SecretRecord> => ({
+  path: path.secrets,
+  labelSelector: `${LABEL.managedBy}!=${MANAGER}`,
+  fieldSelector: `metadata.name=${name}`,
+  read: readSecret,
+});
+
+/** One Secret that credentials are read from. */
+export const sourceSecret = (namespace: string, name: string): Target<SourceRecord> => ({
+  path: path.secretsIn(namespace),
+  fieldSelector: `metadata.name=${name}`,
+  read: readSource,
+});

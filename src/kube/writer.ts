@@ -1,0 +1,53 @@
+import { MANAGER } from '../api/names.ts';
+import type { AccountRecord, CredentialRecord, SecretRecord } from '../api/records.ts';
+import type { Kube, Method } from './client.ts';
+import { type KubeObject, readAccount, readCredential, readSecret } from './records.ts';
+import { path } from './resources.ts';
+
+/**
+ * Every write of the operator but that of its Lease. `fence` is asked before each: it throws when this process may no
+ * longer write, because another may have taken over.
+ */
+export class Writer {
+  readonly #kube: Kube;
+  readonly #fence: () => void;
+
+  constructor(kube: Kube, fence: () => void) {
+    this.#kube = kube;
+    this.#fence = fence;
+  }
+
+  async createSecret(namespace: string, body: object): Promise<SecretRecord> {
+    return readSecret(await this.#write('POST', path.secretsIn(namespace), body));
+  }
+
+  async patchSecret(namespace: string, name: string, patch: object): Promise<SecretRecord> {
+    return readSecret(await this.#write('PATCH', `${path.secretsIn(namespace)}/${name}`, patch));
+  }
+
+  /** Deletes this very Secret in this very state, and no other that has come to stand in its place. */
+  async deleteSecret(namespace: string, name: string, uid: string, resourceVersion: string): Promise<void> {
+    await this.#write('DELETE', `${path.secretsIn(namespace)}/${name}`, { preconditions: { uid, resourceVersion } });
+  }
+
+  async patchAccount(namespace: string, name: string, patch: object): Promise<AccountRecord> {
+    return readAccount(await this.#write('PATCH', path.account(namespace, name), patch));
+  }
+
+  async patchCredential(name: string, patch: object): Promise<CredentialRecord> {
+    return readCredential(await this.#write('PATCH', path.credential(name), patch));
+  }
+
+  async patchCredentialStatus(name: string, status: object): Promise<CredentialRecord> {
+    return readCredential(await this.#write('PATCH', `${path.credential(name)}/status`, { status }));
+  }
+
+  async createEvent(namespace: string, body: object): Promise<void> {
+    await this.#write('POST', path.events(namespace), body);
+  }
+
+  #write(method: Method, at: string, body: object): Promise<KubeObject> {
+    this.#fence();
+    return this.#kube.call<KubeObject>(method, at, { body, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) });
+  }
+}

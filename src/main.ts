@@ -1,0 +1,77 @@
+/** The program: arguments, signals and exit codes. The only reader of `process`. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import process from 'node:process';
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { ConfigError, type ControllerConfig, controllerConfig, SETTINGS, type SettingName } from './config.ts';
+import { makeLog } from './log.ts';
+import { RegistryCredentialOperator } from './operator.ts';
+
+const program = new Command('regcred')
+  .description(packageJson.description)
+  .version(packageJson.version)
+  .showHelpAfterError('Run with --help to see what there is.');
+
+const controller = program
+  .command('controller')
+  .description('run the operator')
+  .action((flags: Partial<Record<SettingName, string>>) => run(flags));
+for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
+  controller.option(`${flag} <${value}>`, `${help}${fallback === undefined ? '' : ` (default: ${fallback})`} [${env}]`);
+}
+
+async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
+  let config: ControllerConfig;
+  try {
+    config = controllerConfig(flags, process.env, process.stderr.isTTY ?? false);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return fail(`The configuration is not usable: ${error.message}.`);
+  }
+  // client-node reads this itself, here and for the shell.
+  if (config.kubeconfig !== undefined) process.env.KUBECONFIG = config.kubeconfig;
+  const log = makeLog(config.logLevel, config.logFormat);
+
+  let operator: RegistryCredentialOperator;
+  try {
+    operator = new RegistryCredentialOperator(config, log, { name: `${hostname()}_${randomUUID()}`, podNamespace: podNamespace() });
+  } catch (error) {
+    // The first line only: a YAML parser quotes the text below it, and a kubeconfig has secrets in it.
+    return fail(`The kubeconfig is not usable: ${firstLine(error)}. Set KUBECONFIG or --kubeconfig to one that is.`);
+  }
+  const stop = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+  log.info('Starting.', { version: packageJson.version });
+  try {
+    await operator.start();
+  } catch (error) {
+    return fail(firstLine(error));
+  }
+  const signal = await stop;
+  log.info('Stopping: the writes under way are done first, and the Lease is given back.', { signal });
+  await operator.stop();
+  log.info('Stopped.');
+  process.exitCode = 0;
+}
+
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim() || undefined;
+  } catch {
+    return undefined; // Not in a pod.
+  }
+}
+
+function firstLine(error: unknown): string {
+  return ((error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '').replace(/\.$/, '');
+}
+
+function fail(line: string): never {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+}
+
+await program.parseAsync();

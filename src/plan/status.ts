@@ -1,0 +1,154 @@
+import { CONDITION, type Problem, REASON, type Reason } from '../api/reasons.ts';
+import type { RegistryCredentialStatus } from '../api/types.ts';
+
+type Counters = NonNullable<RegistryCredentialStatus['namespaces']>;
+type Condition = NonNullable<RegistryCredentialStatus['conditions']>[number];
+type FailureRow = NonNullable<RegistryCredentialStatus['failures']>[number];
+type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+/** Everything that a status says, as it is at one moment. */
+export interface Facts {
+  readonly generation: number;
+  readonly secretName: string;
+  readonly mode: 'place' | 'hold' | 'remove';
+  readonly suspended: boolean;
+  readonly sources: { readonly state: 'loading' } | { readonly state: 'invalid'; readonly problems: readonly Problem[] } | { readonly state: 'ready'; readonly servers: number };
+  readonly secrets: Side;
+  readonly accounts: Side;
+}
+
+/** How the Secrets, or the ServiceAccounts, stand over all namespaces. */
+export interface Side {
+  readonly counters: Counters;
+  readonly pending: number;
+  readonly failures: readonly FailureRow[];
+}
+
+const MOST_FAILURES = 20;
+const LONGEST_MESSAGE = 1024;
+
+/** The status for the facts. Conditions that did not change keep the time of their last transition. */
+export function statusOf(facts: Facts, before: RegistryCredentialStatus | undefined, now: Date): RegistryCredentialStatus {
+  const failures = [...facts.secrets.failures, ...facts.accounts.failures].sort(byPlace);
+  const { desired, synced } = facts.secrets.counters;
+  const verdicts: Record<string, Verdict> = verdictsOf(facts);
+  const conditions = Object.entries(verdicts).map(([type, verdict]) => conditionOf(type, verdict, facts.generation, before, now));
+  // While nothing is touched nothing is counted either, and what was last seen still tells most.
+  const counted = facts.mode === 'hold' && before?.summary !== undefined;
+  return {
+    observedGeneration: facts.generation,
+    secretName: facts.secretName,
+    summary: counted ? before.summary : `${synced}/${desired}`,
+    namespaces: counted ? before.namespaces : facts.secrets.counters,
+    serviceAccounts: counted ? before.serviceAccounts : facts.accounts.counters,
+    failuresTotal: failures.length,
+    failures: failures.slice(0, MOST_FAILURES).map(row),
+    conditions,
+  };
+}
+
+function verdictsOf(facts: Facts): Record<string, Verdict> {
+  const sources = sourcesVerdict(facts);
+  const secrets = sideVerdict(facts, facts.secrets, 'namespace', 'namespaces', `The Secret ${facts.secretName}`);
+  const accounts = sideVerdict(facts, facts.accounts, 'ServiceAccount', 'ServiceAccounts', 'The reference');
+  return {
+    [CONDITION.ready]: readyVerdict(facts, [sources, secrets, accounts]),
+    [CONDITION.sourcesReady]: sources,
+    [CONDITION.secretsSynced]: secrets,
+    [CONDITION.serviceAccountsSynced]: accounts,
+  };
+}
+
+function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
+  const bad = parts.filter(({ status }) => status === 'False');
+  if (facts.mode === 'remove') return bad[0] ?? unknown(REASON.deleting, removing(facts));
+  if (facts.mode === 'hold') return parts[1] as Verdict;
+  const [first] = bad;
+  if (first) return { ...first, message: brief(bad.map(({ message }) => message).join(' ')) };
+  const underWay = parts.find(({ status }) => status === 'Unknown');
+  if (underWay) return underWay;
+  const { secrets, accounts } = facts;
+  if (secrets.counters.desired === 0) {
+    return yes(REASON.noNamespaceMatches, 'No namespace matches spec.namespaces at present; those that come to match get the Secret.');
+  }
+  return yes(
+    REASON.synced,
+    `The Secret ${facts.secretName} is in place in ${count(secrets.counters.synced, 'namespace', 'namespaces')}, and ${count(accounts.counters.synced, 'ServiceAccount refers', 'ServiceAccounts refer')} to it.`,
+  );
+}
+
+function sourcesVerdict({ sources, mode, suspended }: Facts): Verdict {
+  if (mode === 'remove') return unknown(REASON.deleting, 'The sources no longer matter: the RegistryCredential is being deleted.');
+  switch (sources.state) {
+    case 'loading':
+      return unknown(suspended ? REASON.suspended : REASON.resolving, 'The sources are being read.');
+    case 'ready':
+      return yes(REASON.resolved, `All sources are valid; they hold credentials for ${count(sources.servers, 'server', 'servers')}.`);
+    case 'invalid': {
+      const [first] = sources.problems as [Problem];
+      return no(first.reason, sources.problems.map(({ message }) => message).join(' '));
+    }
+    default:
+      return sources satisfies never;
+  }
+}
+
+function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: string): Verdict {
+  const { counters, pending, failures } = side;
+  if (facts.mode === 'hold') {
+    return facts.suspended
+      ? unknown(REASON.suspended, 'spec.suspend is true: nothing is placed, repaired or taken back until it is false.')
+      : unknown(REASON.deleting, 'Everything is left as it is, because spec.deletionPolicy is Retain.');
+  }
+  if (failures.length > 0) {
+    const affected = count(failures.length, one, many);
+    const verb = facts.mode === 'remove' ? 'cannot be cleaned up' : `of ${counters.desired} ${failures.length === 1 ? 'is' : 'are'} not as wanted`;
+    return no(mainReason(failures), `${affected} ${verb}: ${sayFailures(failures)}`);
+  }
+  if (facts.mode === 'remove') return unknown(REASON.deleting, removing(facts));
+  const missing = counters.desired - counters.synced;
+  if (pending > 0) return unknown(REASON.placing, `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest is under way.`);
+  if (missing > 0) return unknown(REASON.resolving, `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest waits for the sources to be valid.`);
+  return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
+}
+
+const removing = ({ secrets, accounts }: Facts) =>
+  `Taking back what was made: ${count(secrets.pending, 'Secret is', 'Secrets are')} left, and references in ${count(accounts.pending, 'namespace', 'namespaces')}.`;
+
+/** "a: what is wrong with it. b: …", the first three in full, so that one message tells most of what there is to know. */
+function sayFailures(failures: readonly FailureRow[]): string {
+  const sorted = [...failures].sort(byPlace);
+  const said = sorted.slice(0, 3).map(({ namespace, name, kind, reason, message }) => `${kind === 'Secret' ? namespace : `${namespace}/${name}`} (${reason}): ${message}`);
+  const more = failures.length - said.length;
+  return said.join(' ') + (more > 0 ? ` And ${more} more, see status.failures.` : '');
+}
+
+/** The most frequent reason; of equally frequent ones the first by name, so that it does not flap. */
+function mainReason(failures: readonly FailureRow[]): string {
+  const counts = new Map<string, number>();
+  for (const { reason } of failures) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const [main] = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  return (main as [string, number])[0];
+}
+
+function conditionOf(type: string, verdict: Verdict, generation: number, before: RegistryCredentialStatus | undefined, now: Date): Condition {
+  const former = before?.conditions?.find((condition) => condition.type === type);
+  const stands = former?.status === verdict.status;
+  return {
+    type,
+    status: verdict.status,
+    observedGeneration: generation,
+    lastTransitionTime: stands ? former.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    reason: verdict.reason,
+    message: brief(verdict.message),
+  };
+}
+
+const byPlace = (a: FailureRow, b: FailureRow) => compare(a.namespace, b.namespace) || compare(a.kind, b.kind) || compare(a.name, b.name);
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const row = ({ namespace, kind, name, reason, message }: FailureRow): FailureRow => ({ namespace, kind, name, reason, message: brief(message) });
+const brief = (message: string) => (message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1)}…` : message);
+const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+const yes = (reason: Reason, message: string): Verdict => ({ status: 'True', reason, message });
+const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });
+const unknown = (reason: Reason, message: string): Verdict => ({ status: 'Unknown', reason, message });

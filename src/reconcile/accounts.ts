@@ -1,0 +1,112 @@
+import { FINALIZER, LABEL } from '../api/names.ts';
+import { REASON } from '../api/reasons.ts';
+import type { AccountRecord } from '../api/records.ts';
+import { type AccountPlan, planAccounts, type NamesThere } from '../plan/accounts.ts';
+import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
+import { secretNameOf } from '../plan/intent.ts';
+import { isOurs } from '../plan/secret.ts';
+import type { Again } from '../queue/queue.ts';
+import { idOf, type Key } from '../triggers/keys.ts';
+import { type Context, secretAt, settle } from './context.ts';
+import { attempt, failureOf, type Outcome, retry } from './outcome.ts';
+import { type Failure, standing } from './tally.ts';
+
+/** What has become of one account: whether a write failed or was put off, and what a person should know of it. */
+interface Result {
+  readonly plan: AccountPlan;
+  readonly outcome?: Outcome;
+  readonly contestedMs?: number;
+}
+
+/** Makes the references in all ServiceAccounts of one namespace as they are wanted, for all credentials at once. */
+export async function reconcileAccounts(context: Context, key: Extract<Key, { kind: 'accounts' }>): Promise<Again | undefined> {
+  const { namespace } = key;
+  const { world } = context;
+  const plans = planAccounts([...context.intents.values()], world.namespaces.get('', namespace), world.accounts.in(namespace), namesThere(context, namespace));
+  const results = await Promise.all(plans.map((plan) => carryOut(context, plan)));
+
+  const outcomes = results.flatMap(({ outcome }) => outcome ?? []);
+  const { again, tell } = retry(context, idOf(key), outcomes);
+  report(context, namespace, results, tell);
+  const waits = [...(again ? [again.afterMs] : []), ...results.flatMap(({ contestedMs }) => contestedMs ?? [])];
+  return waits.length > 0 ? { afterMs: Math.min(...waits) } : undefined;
+}
+
+async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
+  const { account, action } = plan;
+  const what = plan.wantedBy.map(({ secretName }) => secretName).sort().join();
+  const contest = context.contests.get(account.uid);
+  const wait = waitMs(contest, what, context.now());
+  if (wait > 0 && what !== '') return { plan, contestedMs: wait };
+  if (contest && isForgotten(contest, context.now())) context.contests.delete(account.uid);
+  if (!action) return { plan };
+
+  const outcome = await attempt(async () => {
+    context.world.accounts.wrote(await context.writer.patchAccount(action.namespace, action.name, action.patch));
+  });
+  // A first write is no repair; but an account that had all that is wanted, and has lost it, was changed by somebody.
+  const hadAll = plan.wantedBy.length > 0 && plan.wantedBy.every(({ name }) => isSynced(context, name, account));
+  if ('failed' in outcome || !(contest || hadAll)) return { plan, outcome };
+  const repaired = wrote(contest, what, context.now());
+  context.contests.set(account.uid, repaired);
+  const next = waitMs(repaired, what, context.now());
+  return { plan, outcome, ...(next > 0 && { contestedMs: next }) };
+}
+
+function isSynced(context: Context, credential: string, { namespace }: AccountRecord): boolean {
+  const before = context.books.get(credential)?.accounts.get(namespace);
+  return before !== undefined && before.desired > 0 && before.synced === before.desired;
+}
+
+/** Tells every credential how its references in this namespace stand. */
+function report(context: Context, namespace: string, results: readonly Result[], tell: boolean): void {
+  for (const intent of context.intents.values()) {
+    if (intent.mode === 'hold') continue;
+    const failures: Failure[] = [];
+    let desired = 0;
+    let synced = 0;
+    let pending = false;
+    for (const { plan, outcome, contestedMs } of results) {
+      const wanted = plan.wantedBy.includes(intent);
+      // A write that was to take a reference back concerns the credential that it belongs to.
+      if (!wanted && !(plan.action && plan.account.recorded.includes(intent.secretName))) continue;
+      const at = { namespace, kind: 'ServiceAccount' as const, name: plan.account.name };
+      desired += wanted ? 1 : 0;
+      if (contestedMs !== undefined && wanted) failures.push({ ...at, ...CONTESTED });
+      else if (outcome && 'failed' in outcome && tell) failures.push(failureOf(at, 'Patching imagePullSecrets', outcome.error, undefined));
+      else if (outcome && 'failed' in outcome) pending = true;
+      else synced += wanted ? 1 : 0;
+    }
+    const nothing = desired === 0 && !pending && failures.length === 0;
+    if (nothing && context.books.get(intent.name)?.accounts.get(namespace) === undefined) continue;
+    settle(context, intent.name, 'accounts', namespace, nothing ? undefined : standing(desired, synced, pending, failures));
+  }
+}
+
+const CONTESTED = {
+  reason: REASON.contested,
+  message:
+    'Somebody else keeps removing our entry from imagePullSecrets, so it is put back less and less often. Take the field out of what the other manager applies; for Argo CD leave imagePullSecrets out of Git, or ignore the field with RespectIgnoreDifferences=true. Or exclude the account with the label regcred.dev/exclude: "true".',
+  conflict: false,
+  final: false,
+};
+
+function namesThere({ world, intents }: Context, namespace: string): NamesThere {
+  const live = [...world.credentials.all()];
+  const uids = new Set(live.map(({ uid }) => uid));
+  const undecided = new Set(
+    live
+      .filter(({ name, deleting, finalizers }) => !intents.has(name) && (!deleting || finalizers.includes(FINALIZER)))
+      .map(secretNameOf),
+  );
+  return {
+    isPlaced: (intent) => {
+      const secret = secretAt(world, namespace, intent.secretName);
+      return secret !== undefined && isOurs(intent, secret, { rival: undefined });
+    },
+    isHeld: (name) => {
+      const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
+      return undecided.has(name) || (uid !== undefined && !uids.has(uid));
+    },
+  };
+}

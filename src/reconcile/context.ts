@@ -1,0 +1,76 @@
+import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import type { Watches } from '../kube/follow.ts';
+import type { Store, View } from '../kube/store.ts';
+import type { Writer } from '../kube/writer.ts';
+import type { Log } from '../log.ts';
+import type { Contest } from '../plan/contest.ts';
+import type { Intent } from '../plan/intent.ts';
+import type { Facts } from '../plan/status.ts';
+import { PRIORITY, type Priority } from '../queue/queue.ts';
+import type { Key } from '../triggers/keys.ts';
+import type { Reporter } from './report.ts';
+import { type Standing, Tally } from './tally.ts';
+
+/** What is there. Reconcilers read it, and feed the answers to their own writes into it. */
+export interface World {
+  readonly credentials: Store<CredentialRecord>;
+  readonly namespaces: View<NamespaceRecord>;
+  readonly accounts: Store<AccountRecord>;
+  readonly managed: Store<SecretRecord>;
+  /** By Secret name: the Secrets of that name that do not carry our label. */
+  readonly foreign: Watches<SecretRecord>;
+  /** By namespace/name. */
+  readonly sources: Watches<SourceRecord>;
+}
+
+/** How the work for one credential goes. All of it can be made again from the cluster: it is lost without harm. */
+export class Book {
+  readonly secrets = new Tally();
+  readonly accounts = new Tally();
+  sources: Facts['sources'] = { state: 'loading' };
+  /** When something was last taken back, in milliseconds of `Context.now`: a cleanup that stands still is given up in the end. */
+  progressAt: number;
+
+  constructor(now: number) {
+    this.progressAt = now;
+  }
+}
+
+/** What the reconcilers share for one term as leader. */
+export interface Context {
+  readonly world: World;
+  readonly writer: Writer;
+  readonly log: Log;
+  readonly reporter: Reporter;
+  /** What each credential wants, by name, as its reconciler last decided it. */
+  readonly intents: Map<string, Intent>;
+  readonly books: Map<string, Book>;
+  /** By object: what we have written to it of late. */
+  readonly contests: Map<string, Contest>;
+  /** By key: how often in a row it has failed. */
+  readonly failures: Map<string, number>;
+  readonly cleanupTimeoutMs: number;
+  add(key: Key, priority: Priority): void;
+  /** Milliseconds on a clock that does not jump. */
+  now(): number;
+  random(): number;
+}
+
+/** Everything under one name in one namespace: ours and others'. */
+export function secretAt(world: World, namespace: string, name: string): SecretRecord | undefined {
+  return world.managed.get(namespace, name) ?? world.foreign.view(name)?.get(namespace, name);
+}
+
+export const sourceKey = ({ namespace, name }: Pick<ObjectRecord, 'namespace' | 'name'>) => `${namespace}/${name}`;
+
+/** Notes how a credential stands in a namespace, now that work on it is done; undefined: nothing is wanted or left there. */
+export function settle(context: Context, credential: string, side: 'secrets' | 'accounts', namespace: string, result: Standing | undefined): void {
+  const book = context.books.get(credential);
+  if (!book) return;
+  if (result === undefined && book[side].get(namespace) !== undefined) book.progressAt = context.now();
+  book[side].set(namespace, result);
+  context.reporter.touch(credential);
+  const nothingLeft = book.secrets.size === 0 && book.accounts.size === 0;
+  // The last of a cleanup: now the finalizer can go.
+  if (nothingLeft && context.intents.get(credential)?.mode === 'remove') context.add({ kind: 'credential', name: credential }, PRIORITY.now);
+}

@@ -1,0 +1,154 @@
+import { FINALIZER, LABEL } from '../api/names.ts';
+import { REASON } from '../api/reasons.ts';
+import type { CredentialRecord } from '../api/records.ts';
+import { type Intent, intentOf, secretNameOf } from '../plan/intent.ts';
+import { type Resolution, resolve, sourcesOf } from '../plan/resolve.ts';
+import type { SecretRef, SourceState } from '../plan/source.ts';
+import { isTarget } from '../plan/targets.ts';
+import { repeatable } from '../plan/words.ts';
+import { type Again, PRIORITY } from '../queue/queue.ts';
+import { idOf, type Key } from '../triggers/keys.ts';
+import { Book, type Context, sourceKey } from './context.ts';
+import { attempt, retry } from './outcome.ts';
+import { standing } from './tally.ts';
+
+/** Turns one RegistryCredential and its sources into what it wants of the cluster, and sends that out to every namespace. */
+export async function reconcileCredential(context: Context, key: Extract<Key, { kind: 'credential' }>): Promise<Again | undefined> {
+  const { world } = context;
+  const credential = world.credentials.get('', key.name);
+  // Another finalizer may keep the object alive; for us it is gone.
+  if (!credential || (credential.deleting && !credential.finalizers.includes(FINALIZER))) return forget(context, key.name);
+
+  // Before anything is made, so that everything that is made is taken back.
+  if (!credential.finalizers.includes(FINALIZER)) return patchFinalizers(context, credential, [...credential.finalizers, FINALIZER]);
+
+  const sources = credential.deleting ? [] : sourcesOf(credential.spec);
+  world.sources.want(credential.name, sources.map(sourceKey));
+  const secretName = secretNameOf(credential);
+  world.foreign.want(credential.name, [secretName]);
+  // What stands under the name is not known yet; we are called again when it is. A deletion does not hang on it.
+  const foreign = world.foreign.view(secretName);
+  if (!foreign?.synced && !(credential.deleting && foreign?.error !== undefined)) return undefined;
+
+  const before = context.intents.get(credential.name);
+  const former = before?.uid === credential.uid ? before : undefined;
+  const book = bookOf(context, credential, former);
+  const resolution = credential.deleting ? undefined : resolve(credential.spec, credential.uid, (ref) => stateOf(context, ref));
+  if (resolution) book.sources = said(resolution);
+  if (resolution?.state === 'loading') {
+    context.reporter.touch(credential.name);
+    return undefined;
+  }
+
+  // The last good content stays: a source that is missing or broken never empties what has been placed.
+  const content = resolution?.state === 'ready' ? resolution.content : former?.content;
+  const intent = intentOf(credential, content?.hash === former?.content?.hash ? former?.content : content);
+  const rotated = former?.content !== undefined && intent.content !== former.content;
+  const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
+  if (rotated || placedAnew) {
+    context.intents.set(credential.name, intent);
+    if (former?.mode !== intent.mode) book.progressAt = context.now();
+    if (rotated) {
+      void context.reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
+    }
+    fanOut(context, intent, former, book, placedAnew);
+  }
+  context.reporter.touch(credential.name);
+  return credential.deleting ? finishDeletion(context, credential, intent, book) : undefined;
+}
+
+function bookOf(context: Context, credential: CredentialRecord, former: Intent | undefined): Book {
+  const kept = former && context.books.get(credential.name);
+  const book = kept ?? new Book(context.now());
+  context.books.set(credential.name, book);
+  return book;
+}
+
+function stateOf({ world }: Context, ref: SecretRef): SourceState {
+  const source = world.sources.view(sourceKey(ref));
+  if (!source?.synced) {
+    return source?.error === undefined ? { state: 'loading' } : { state: 'unreadable', why: repeatable((source.error as Error).message, undefined) };
+  }
+  const secret = source.get(ref.namespace, ref.name);
+  return secret ? { state: 'present', secret } : { state: 'missing' };
+}
+
+function said(resolution: Resolution): Book['sources'] {
+  return resolution.state === 'ready' ? { state: 'ready', servers: resolution.content.servers } : resolution;
+}
+
+const isSameBesidesContent = (a: Intent, b: Intent) =>
+  a.mode === b.mode && a.secretName === b.secretName && JSON.stringify(a.spec) === JSON.stringify(b.spec);
+
+/**
+ * Enqueues every namespace where something is wanted, or something of ours may be: the rest of the work is done there. A
+ * mere rotation leaves the accounts alone.
+ */
+function fanOut(context: Context, intent: Intent, former: Intent | undefined, book: Book, withAccounts: boolean): void {
+  if (intent.mode === 'hold') return;
+  const { world } = context;
+  const secrets = new Set(book.secrets.namespaces());
+  const accounts = new Set(book.accounts.namespaces());
+  if (intent.mode === 'place') {
+    for (const namespace of world.namespaces.all()) {
+      if (!isTarget(intent.spec, namespace)) continue;
+      secrets.add(namespace.name);
+      accounts.add(namespace.name);
+    }
+  }
+  for (const { namespace, labels } of world.managed.all()) if (labels[LABEL.credentialUid] === intent.uid) secrets.add(namespace);
+  const names = [intent.secretName, former?.secretName];
+  for (const { namespace, recorded } of world.accounts.all()) if (recorded.some((name) => names.includes(name))) accounts.add(namespace);
+
+  // The account first, and never after the Secret: a missing Secret heals by itself, a pod admitted without the reference never does.
+  for (const namespace of new Set([...accounts, ...secrets])) {
+    if (withAccounts && accounts.has(namespace)) {
+      pend(book.accounts, namespace, 0);
+      context.add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+    }
+    if (secrets.has(namespace)) {
+      pend(book.secrets, namespace, intent.mode === 'place' ? 1 : 0);
+      context.add({ kind: 'secret', credential: intent.name, namespace }, PRIORITY.fanOut);
+    }
+  }
+}
+
+/** Until its turn comes a namespace counts as work under way, with what was last known of it. */
+function pend(tally: Book['secrets'], namespace: string, desired: number): void {
+  const known = tally.get(namespace);
+  tally.set(namespace, standing(known?.desired ?? desired, known?.synced ?? 0, true));
+}
+
+/** Lets the object go when nothing is left of what was made for it, or when what is left cannot be taken back. */
+async function finishDeletion(context: Context, credential: CredentialRecord, intent: Intent, book: Book): Promise<Again | undefined> {
+  const left = book.secrets.size + book.accounts.size;
+  if (intent.mode === 'remove' && left > 0) {
+    const stillMs = context.now() - book.progressAt;
+    const failures = [...book.secrets.failures(), ...book.accounts.failures()];
+    const hopeless = failures.length > 0 && failures.every(({ final }) => final) && book.secrets.pending + book.accounts.pending === 0;
+    if (stillMs < context.cleanupTimeoutMs || !hopeless) return { afterMs: Math.max(1000, context.cleanupTimeoutMs - stillMs) };
+    const named = failures.slice(0, 10).map(({ kind, namespace, name, message }) => `${kind} ${namespace}/${name}: ${message}`);
+    const message = `Gave up after ${Math.round(stillMs / 1000)} s without progress; take back by hand what is left (${failures.length}): ${named.join('; ')}`;
+    context.log.warn('The cleanup was given up.', { credential: credential.name, left: failures.length });
+    await context.reporter.event(credential, 'Warning', REASON.cleanupIncomplete, message);
+  }
+  return patchFinalizers(context, credential, credential.finalizers.filter((finalizer) => finalizer !== FINALIZER));
+}
+
+async function patchFinalizers(context: Context, credential: CredentialRecord, finalizers: readonly string[]): Promise<Again | undefined> {
+  const metadata = { uid: credential.uid, resourceVersion: credential.resourceVersion, finalizers };
+  const outcome = await attempt(async () => {
+    context.world.credentials.wrote(await context.writer.patchCredential(credential.name, { metadata }));
+  });
+  const { again, tell } = retry(context, idOf({ kind: 'credential', name: credential.name }), [outcome]);
+  if (tell && 'failed' in outcome) context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
+  return again;
+}
+
+function forget(context: Context, name: string): undefined {
+  if (context.intents.delete(name)) context.log.info('The RegistryCredential is gone.', { credential: name });
+  context.books.delete(name);
+  context.reporter.forget(name);
+  context.world.sources.want(name, []);
+  context.world.foreign.want(name, []);
+}

@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from 'node:util';
+import { API_VERSION, KIND, MANAGER } from '../api/names.ts';
+import { CONDITION, type Reason } from '../api/reasons.ts';
+import type { CredentialRecord } from '../api/records.ts';
+import type { RegistryCredentialStatus } from '../api/types.ts';
+import { classify } from '../kube/errors.ts';
+import type { Store } from '../kube/store.ts';
+import type { Writer } from '../kube/writer.ts';
+import type { Log } from '../log.ts';
+import { type Facts, statusOf } from '../plan/status.ts';
+
+/** Events of cluster-scoped objects live there (ValidateEvent in k8s.io/kubernetes/pkg/apis/core/validation). */
+const EVENTS_NAMESPACE = 'default';
+
+/** Between two status writes of one credential: a fan-out over thousands of namespaces must not become as many writes. */
+const INTERVAL_MS = 1000;
+
+/** How long to wait for what is under way to settle, so that what takes no time is not reported as under way. */
+const SETTLE_MS = 50;
+
+const LONGEST_EVENT = 1024;
+
+/** Writes status, on change and at most about once a second for each credential, and Events on what changes. */
+export class Reporter {
+  readonly #credentials: Store<CredentialRecord>;
+  readonly #writer: Writer;
+  readonly #log: Log;
+  readonly #factsOf: (name: string) => Facts | undefined;
+  readonly #timers = new Map<string, { timer: NodeJS.Timeout; at: number }>();
+  readonly #writtenAt = new Map<string, number>();
+  /** What Ready last settled on. Only a change of that is an Event. */
+  readonly #settled = new Map<string, string>();
+  #sequence = 0;
+
+  constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, factsOf: (name: string) => Facts | undefined) {
+    this.#credentials = credentials;
+    this.#writer = writer;
+    this.#log = log;
+    this.#factsOf = factsOf;
+  }
+
+  /** Something about this credential may have changed. */
+  touch(name: string): void {
+    const facts = this.#factsOf(name);
+    if (!facts) return;
+    const now = performance.now();
+    const busy = facts.sources.state === 'loading' || facts.secrets.pending + facts.accounts.pending > 0;
+    const at = Math.max(now + (busy ? INTERVAL_MS : SETTLE_MS), (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS);
+    const planned = this.#timers.get(name);
+    if (planned && planned.at <= at) return;
+    clearTimeout(planned?.timer);
+    this.#timers.set(name, { at, timer: setTimeout(() => void this.#write(name), at - now) });
+  }
+
+  forget(name: string): void {
+    clearTimeout(this.#timers.get(name)?.timer);
+    this.#timers.delete(name);
+    this.#writtenAt.delete(name);
+    this.#settled.delete(name);
+  }
+
+  /** Ends with the term: what was not written is written by the next leader. */
+  stop(): void {
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  /** An Event on a credential. Best effort: the status tells the same, and lasts. */
+  async event(credential: CredentialRecord, type: 'Normal' | 'Warning', reason: Reason, message: string): Promise<void> {
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const suffix = `${Date.now().toString(16)}${(this.#sequence++ % 4096).toString(16).padStart(3, '0')}`;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: `${credential.name.slice(0, 200)}.${suffix}`, namespace: EVENTS_NAMESPACE },
+      involvedObject: { apiVersion: API_VERSION, kind: KIND, name: credential.name, uid: credential.uid, resourceVersion: credential.resourceVersion },
+      type,
+      reason,
+      message: message.slice(0, LONGEST_EVENT),
+      source: { component: MANAGER },
+      reportingComponent: MANAGER,
+      reportingInstance: MANAGER,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    };
+    await this.#writer.createEvent(EVENTS_NAMESPACE, body).catch((error: unknown) => {
+      this.#log.warn('An Event could not be written.', { credential: credential.name, reason, error });
+    });
+  }
+
+  async #write(name: string): Promise<void> {
+    this.#timers.delete(name);
+    const credential = this.#credentials.get('', name);
+    const facts = this.#factsOf(name);
+    if (!credential || !facts) return;
+    const status = JSON.parse(JSON.stringify(statusOf(facts, credential.status, new Date()))) as RegistryCredentialStatus;
+    if (isDeepStrictEqual(status, credential.status)) return this.#tell(credential, status);
+    this.#writtenAt.set(name, performance.now());
+    try {
+      this.#credentials.wrote(await this.#writer.patchCredentialStatus(name, status));
+    } catch (error) {
+      if (classify(error) === 'gone') return;
+      this.#log.warn('The status could not be written; it is tried again.', { credential: name, error });
+      this.touch(name);
+      return;
+    }
+    await this.#tell(credential, status);
+  }
+
+  /** Logs and records what Ready has settled on, when that is news. */
+  async #tell(credential: CredentialRecord, status: RegistryCredentialStatus): Promise<void> {
+    const ready = readyOf(status);
+    if (!ready || ready.status === 'Unknown') return;
+    const before = readyOf(credential.status);
+    const settled = this.#settled.get(credential.name) ?? (before && before.status !== 'Unknown' ? verdict(before) : undefined);
+    this.#settled.set(credential.name, verdict(ready));
+    if (settled === verdict(ready)) return;
+    const well = ready.status === 'True';
+    this.#log[well ? 'info' : 'warn'](well ? 'Everything is in place.' : 'A person must act.', { credential: credential.name, reason: ready.reason, status: ready.message });
+    await this.event(credential, well ? 'Normal' : 'Warning', ready.reason as Reason, ready.message);
+  }
+}
+
+type Condition = NonNullable<RegistryCredentialStatus['conditions']>[number];
+
+const readyOf = (status: RegistryCredentialStatus | undefined) => status?.conditions?.find(({ type }) => type === CONDITION.ready);
+const verdict = ({ status, reason }: Condition) => `${status} ${reason}`;

@@ -1,0 +1,113 @@
+import type { Writer } from '../kube/writer.ts';
+import type { Log } from '../log.ts';
+import type { Contest } from '../plan/contest.ts';
+import type { Intent } from '../plan/intent.ts';
+import type { Facts, Side } from '../plan/status.ts';
+import { type Again, WorkQueue } from '../queue/queue.ts';
+import { idOf, type Key } from '../triggers/keys.ts';
+import { Triggers } from '../triggers/triggers.ts';
+import { reconcileAccounts } from './accounts.ts';
+import type { Book, Context, World } from './context.ts';
+import { reconcileCredential } from './credential.ts';
+import { Reporter } from './report.ts';
+import { reconcileSecret } from './secret.ts';
+import type { Counters, Tally } from './tally.ts';
+
+export interface TermOptions {
+  readonly concurrency: number;
+  readonly cleanupTimeoutMs: number;
+  readonly reconciled: (kind: Key['kind'], seconds: number) => void;
+}
+
+/** The work of one term as leader, from the first decision to the last write. A new term begins with what is there, and nothing else. */
+export class Term {
+  readonly triggers: Triggers;
+  readonly #queue: WorkQueue<Key>;
+  readonly #context: Context;
+
+  constructor(world: World, writer: Writer, log: Log, options: TermOptions) {
+    const intents = new Map<string, Intent>();
+    const books = new Map<string, Book>();
+    this.#queue = new WorkQueue(idOf, (key) => this.#run(key, options), options.concurrency);
+    this.#context = {
+      world,
+      writer,
+      log,
+      intents,
+      books,
+      reporter: new Reporter(world.credentials, writer, log, (name) => factsOf(this.#context, name)),
+      contests: new Map<string, Contest>(),
+      failures: new Map<string, number>(),
+      cleanupTimeoutMs: options.cleanupTimeoutMs,
+      add: (key, priority) => this.#queue.add(key, priority),
+      now: () => performance.now(),
+      random: Math.random,
+    };
+    this.triggers = new Triggers(world, intents, (key, priority) => this.#queue.add(key, priority));
+  }
+
+  begin(): void {
+    this.triggers.all();
+    this.#queue.open();
+  }
+
+  /** Ends the work, and resolves when the writes under way are done. */
+  async end(): Promise<void> {
+    this.#context.reporter.stop();
+    await this.#queue.close();
+    this.#context.reporter.stop();
+  }
+
+  get queueDepth(): number {
+    return this.#queue.depth;
+  }
+
+  counters(side: 'secrets' | 'accounts'): [string, Counters][] {
+    return Array.from(this.#context.books, ([name, book]) => [name, book[side].counters()]);
+  }
+
+  async #run(key: Key, { reconciled }: TermOptions): Promise<Again | undefined> {
+    const begun = performance.now();
+    try {
+      return await reconcile(this.#context, key);
+    } catch (error) {
+      // Failed writes are outcomes. What gets here is a fault of the program: it must not take the other keys down.
+      this.#context.log.error('A reconciler failed.', { key: idOf(key), error, stack: (error as Error).stack });
+      return { afterMs: 30_000 };
+    } finally {
+      reconciled(key.kind, (performance.now() - begun) / 1000);
+    }
+  }
+}
+
+function reconcile(context: Context, key: Key): Promise<Again | undefined> {
+  switch (key.kind) {
+    case 'credential':
+      return reconcileCredential(context, key);
+    case 'secret':
+      return reconcileSecret(context, key);
+    case 'accounts':
+      return reconcileAccounts(context, key);
+    default:
+      return key satisfies never;
+  }
+}
+
+/** Everything that the status of a credential says, as it is now. */
+function factsOf({ intents, books, world }: Context, name: string): Facts | undefined {
+  const book = books.get(name);
+  const credential = world.credentials.get('', name);
+  const intent = intents.get(name);
+  if (!book || !credential || (credential.deleting && intent?.mode !== 'remove')) return undefined;
+  return {
+    generation: credential.generation,
+    secretName: credential.spec.secretName ?? name,
+    mode: intent?.mode ?? 'place',
+    suspended: credential.spec.suspend,
+    sources: book.sources,
+    secrets: sideOf(book.secrets),
+    accounts: sideOf(book.accounts),
+  };
+}
+
+const sideOf = (tally: Tally): Side => ({ counters: tally.counters(), pending: tally.pending, failures: tally.failures() });
