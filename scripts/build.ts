@@ -1,5 +1,16 @@
 /** `npm run build`: bundles the program into dist/main.js, which needs nothing but Node. */
-import { build } from 'esbuild';
+import { resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+/** The shell requires client-node and gaxios whole; src/shell/imports.ts says why it does not get them. */
+const slimShell: Plugin = {
+  name: 'slim-shell',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(@kubernetes\/client-node|gaxios)$/ }, ({ importer }) =>
+      importer.includes('@dot-i') ? { path: resolve('src/shell/imports.ts') } : undefined,
+    );
+  },
+};
 
 await build({
   entryPoints: ['src/main.ts'],
@@ -10,6 +21,7 @@ await build({
   format: 'esm',
   minify: true,
   legalComments: 'none',
+  plugins: [slimShell],
   banner: {
     // The dependencies that are CommonJS call require for Node's own modules.
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -1,10 +1,11 @@
 import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from './api/records.ts';
 import type { ControllerConfig } from './config.ts';
 import { serveHttp } from './http.ts';
 import { Kube } from './kube/client.ts';
-import { isNotFound } from './kube/errors.ts';
+import { isNotFound, KubeError } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
 import { accounts, credentials, foreignSecrets, managedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
@@ -15,7 +16,7 @@ import type { Log } from './log.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
 import { backoffMs } from './queue/backoff.ts';
 import { Term } from './reconcile/term.ts';
-import { Operator } from './shell.ts';
+import { Operator } from './shell/operator.ts';
 
 /** Who and where this process is. */
 export interface Identity {
@@ -24,6 +25,9 @@ export interface Identity {
   /** The namespace of the pod that it runs in, if any. */
   readonly podNamespace: string | undefined;
 }
+
+/** What client-node falls back to where it finds no configuration at all. */
+const NO_KUBECONFIG = 'http://localhost:8080';
 
 const WATCH_BACKOFF = { firstMs: 250, longestMs: 5000 };
 
@@ -193,16 +197,17 @@ export class RegistryCredentialOperator extends Operator {
 
   /** Fails, after a few tries, where there is no API server or it does not know us: a person must look, and a kubelet will start us again. */
   async #reachCluster(): Promise<void> {
+    const server = this.kubeConfig.getCurrentCluster()?.server;
+    const mend = 'Check the kubeconfig (KUBECONFIG or --kubeconfig), and that the API server runs.';
+    if (server === NO_KUBECONFIG) throw new Error(`There is no kubeconfig, and this is no pod in a cluster. ${mend}`);
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#kube.call('GET', path.version);
         return;
       } catch (error) {
-        if (attempt >= 4) {
-          const server = this.kubeConfig.getCurrentCluster()?.server;
-          throw new Error(`The cluster at ${server} cannot be used: ${(error as Error).message}. Check the kubeconfig (KUBECONFIG or --kubeconfig) and that the API server runs.`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, backoffMs({ firstMs: 200, longestMs: 2000 }, attempt, Math.random())));
+        const unreachable = error instanceof KubeError && (error.status === 0 || error.status >= 500);
+        if (!unreachable || attempt >= 4) throw new Error(`The cluster at ${server} cannot be used: ${(error as Error).message}. ${mend}`);
+        await delay(backoffMs({ firstMs: 200, longestMs: 2000 }, attempt, Math.random()));
       }
     }
   }

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type ControlPlane, ended, kubectl } from './controlplane.ts';
+import { eventually } from './eventually.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** A running `regcred controller`: the built program as a child process. */
+export interface OperatorProcess {
+  readonly pid: number;
+  /** All that it has logged so far. */
+  log(): string;
+  /** Where it serves /healthz, /readyz and /metrics. */
+  url(): Promise<string>;
+  /** Ends it, and returns its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Resolves with the exit code when it ends by itself. */
+  readonly exit: Promise<number | null>;
+}
+
+/** Installs the API and the operator's rights as they are shipped; the Deployment stays without pods, there being no nodes. */
+export async function install(cluster: ControlPlane): Promise<void> {
+  await kubectl(cluster, 'apply', '-k', ROOT);
+  await kubectl(cluster, 'wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=30s');
+}
+
+/** A kubeconfig of the operator's own ServiceAccount, with the rights that are shipped and no others. */
+export async function operatorKubeconfig(cluster: ControlPlane, name = 'regcred'): Promise<string> {
+  const file = join(cluster.scratch, `${name}.kubeconfig`);
+  const token = await eventually('the API server makes a token', () => kubectl(cluster, 'create', 'token', 'regcred', '-n', 'regcred-system', '--duration=12h'));
+  const server = (await kubectl(cluster, 'config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}')).trim();
+  const ca = (await kubectl(cluster, 'config', 'view', '--minify', '--raw', '-o', 'jsonpath={.clusters[0].cluster.certificate-authority-data}')).trim();
+  const own = { assets: cluster.assets, kubeconfig: file };
+  await kubectl(own, 'config', 'set-cluster', 'test', '--server', server);
+  await kubectl(own, 'config', 'set', 'clusters.test.certificate-authority-data', ca);
+  await kubectl(own, 'config', 'set-credentials', 'regcred', '--token', token.trim());
+  await kubectl(own, 'config', 'set-context', 'test', '--cluster=test', '--user=regcred', '--namespace=regcred-system');
+  await kubectl(own, 'config', 'use-context', 'test');
+  return file;
+}
+
+/** Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. */
+export function startOperator(options: { kubeconfig: string; env?: NodeJS.ProcessEnv; args?: string[]; logFile?: string }): OperatorProcess {
+  const child: ChildProcess = spawn(process.execPath, [join(ROOT, 'dist/main.js'), 'controller', ...(options.args ?? [])], {
+    env: { PATH: process.env.PATH, KUBECONFIG: options.kubeconfig, REGCRED_HTTP_ADDRESS: '127.0.0.1:0', REGCRED_LOG_FORMAT: 'json', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  const file = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      log += chunk;
+      file?.write(chunk);
+    });
+  }
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const exit = new Promise<number | null>((resolve) => child.once('exit', resolve)).finally(() => process.off('exit', kill));
+  return {
+    pid: child.pid as number,
+    exit,
+    log: () => log,
+    url: () =>
+      eventually('the operator serves HTTP', () => {
+        const [, address] = /"address":"([^"]+)"/.exec(log) ?? [];
+        if (!address) throw new Error(log);
+        return `http://${address}`;
+      }),
+    stop: (signal) => ended(child, signal),
+  };
+}
+
+export const leads = (operator: OperatorProcess) =>
+  eventually('the operator leads', () => {
+    if (!operator.log().includes('This replica leads.')) throw new Error(operator.log());
+  });
