@@ -1,0 +1,80 @@
+import { readdirSync } from 'node:fs';
+import { expect } from 'chai';
+import { type Cluster, theCluster } from '../support/cluster.ts';
+
+const secretRef = { namespace: 'sources', name: 'robot' };
+const registries = [{ server: 'ghcr.io', secretRef }];
+const namespaces = { names: ['team-*'] };
+const good = { registries, namespaces };
+
+describe('The API', () => {
+  let cluster: Cluster;
+  before(async () => (cluster = await theCluster()));
+
+  const dryRun = (spec: unknown) =>
+    cluster.api.call<{ spec: unknown }>('POST', '/apis/regcred.dev/v1alpha1/registrycredentials', {
+      body: { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', metadata: { name: 'dry-run' }, spec },
+      query: { dryRun: 'All', fieldValidation: 'Strict' },
+    });
+
+  it('fills in the defaults', async () => {
+    const { spec } = await dryRun(good);
+    expect(spec).to.deep.equal({ ...good, serviceAccounts: { names: ['default'] }, conflictPolicy: 'Fail', deletionPolicy: 'Delete', suspend: false });
+  });
+
+  const accepted: Record<string, object> = {
+    'a registry with a port and a path': { ...good, registries: [{ server: 'registry.example.com:5000/team/app', secretRef }] },
+    'a registry with a glob': { ...good, registries: [{ server: '*.example.com', secretRef }] },
+    'Docker Hub as docker login writes it': { ...good, registries: [{ server: 'https://index.docker.io/v1/', secretRef }] },
+    'an empty selector': { ...good, namespaces: { selector: {} } },
+    'only docker configs': { namespaces, dockerConfigs: [{ secretRef: { ...secretRef, key: 'config.json' } }] },
+    'no ServiceAccounts': { ...good, serviceAccounts: { names: [] } },
+    'keys of an Opaque Secret': { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, usernameKey: 'user', passwordKey: 'token' } }] },
+    'globs': { ...good, namespaces: { names: ['*', 'team-?', '*-prod'] } },
+    'a Secret name with dots': { ...good, secretName: 'pull.acme.example' },
+  };
+  for (const [what, spec] of Object.entries(accepted)) it(`takes ${what}`, () => dryRun(spec));
+
+  const refused: Record<string, { spec: object; says: string }> = {
+    'no source at all': { spec: { namespaces }, says: 'there is no source: list at least one entry' },
+    'empty lists of sources': { spec: { namespaces, registries: [], dockerConfigs: [] }, says: 'there is no source' },
+    'no namespaces': { spec: { registries }, says: 'spec.namespaces: Required value' },
+    'namespaces without names or selector': { spec: { registries, namespaces: { exclude: { names: ['a'] } } }, says: 'say which namespaces are meant' },
+    'an empty list of names': { spec: { registries, namespaces: { names: [] } }, says: 'say which namespaces are meant' },
+    'key beside usernameKey': { spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', usernameKey: 'b' } }] }, says: 'set either key (a docker config) or usernameKey and passwordKey' },
+    'key beside passwordKey': { spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', passwordKey: 'b' } }] }, says: 'set either key' },
+    'a Secret name that is none': { spec: { ...good, secretName: 'Not_a_name' }, says: 'must be a valid Secret name' },
+    'a policy that is none': { spec: { ...good, conflictPolicy: 'Overwrite' }, says: 'supported values: "Fail", "Adopt"' },
+    'a deletion policy that is none': { spec: { ...good, deletionPolicy: 'Keep' }, says: 'supported values: "Delete", "Retain"' },
+    'the same server twice': { spec: { ...good, registries: [...registries, ...registries] }, says: 'Duplicate value' },
+    'a server in capitals': { spec: { ...good, registries: [{ server: 'GHCR.io', secretRef }] }, says: 'must be a registry as in image names' },
+    'a server with spaces': { spec: { ...good, registries: [{ server: 'ghcr.io /x', secretRef }] }, says: 'must be a registry as in image names' },
+    'a glob that is none': { spec: { ...good, namespaces: { names: ['Team_[a-z]'] } }, says: 'must be the name of a namespace or a glob over it' },
+    'an expression In without values': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'In' }] } } }, says: 'In and NotIn need values' },
+    'an expression Exists with values': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } } }, says: 'Exists and DoesNotExist take none' },
+    'an operator that is none': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Like', values: ['b'] }] } } }, says: 'supported values: "In", "NotIn", "Exists", "DoesNotExist"' },
+    'labels of ours': { spec: { ...good, secretMetadata: { labels: { 'regcred.dev/x': 'y' } } }, says: 'set by regcred itself' },
+    'annotations of ours': { spec: { ...good, secretMetadata: { annotations: { 'regcred.dev/credential': 'y' } } }, says: 'set by regcred itself' },
+    'labels that are none': { spec: { ...good, secretMetadata: { labels: { team: 'not a value' } } }, says: 'must be valid labels' },
+    'a field that does not exist': { spec: { ...good, registry: 'x' }, says: 'unknown field "spec.registry"' },
+    'more registries than 64': { spec: { ...good, registries: Array.from({ length: 65 }, (_, at) => ({ server: `r${at}.example.com`, secretRef })) }, says: 'must have at most 64 items' },
+  };
+  for (const [what, { spec, says }] of Object.entries(refused)) {
+    it(`refuses ${what}, and says how to mend it`, async () => {
+      const message = await dryRun(spec).then(() => 'it was accepted', (error: Error) => error.message);
+      expect(message).to.contain(says);
+    });
+  }
+
+  it('teaches in kubectl explain', async () => {
+    const explained = await cluster.kubectl('explain', 'regcred.spec', '--recursive');
+    for (const field of ['registries', 'dockerConfigs', 'serviceAccounts', 'conflictPolicy']) expect(explained).to.contain(field);
+    for (const path of ['regcred.spec.registries', 'regcred.spec.registries.secretRef.key', 'regcred.spec.namespaces.selector', 'regcred.status.summary']) {
+      expect(await cluster.kubectl('explain', path), path).to.not.contain('<no description>').and.to.match(/DESCRIPTION:\n +\S/);
+    }
+  });
+
+  it('takes every sample', async () => {
+    for (const file of readdirSync('manifests/samples')) await cluster.kubectl('apply', '--dry-run=server', '-f', `manifests/samples/${file}`);
+  });
+});

@@ -1,0 +1,118 @@
+import { expect } from 'chai';
+import { type Cluster, type Scene, theCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+
+describe('Drift', () => {
+  let cluster: Cluster;
+  let scene: Scene;
+  let namespace: string;
+  before(async () => (cluster = await theCluster()));
+  beforeEach(async () => {
+    scene = cluster.scene();
+    [namespace] = (await scene.placed(1)) as [string];
+  });
+
+  const asWanted = async () => {
+    const credential = await scene.credentialObject();
+    const secret = await scene.secretIn(namespace);
+    expect(secret.metadata.labels).to.include({ 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': credential.metadata.uid });
+    expect(secret.metadata.annotations).to.include({ 'regcred.dev/credential': scene.name });
+    expect(secret.metadata.ownerReferences?.map(({ uid, controller }) => ({ uid, controller }))).to.deep.equal([{ uid: credential.metadata.uid, controller: true }]);
+    expect(Object.keys(secret.data ?? {})).to.deep.equal(['.dockerconfigjson']);
+    expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('sample-password');
+    expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+  };
+
+  const drifts: Record<string, () => Promise<unknown>> = {
+    'a Secret that is deleted': () => scene.deleteSecret(namespace),
+    'a Secret with other content': () => scene.patchSecret(namespace, { data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') } }),
+    'a Secret with more in it': () => scene.patchSecret(namespace, { stringData: { more: 'x' } }),
+    'a Secret without its uid label': () => scene.patchSecret(namespace, { metadata: { labels: { 'regcred.dev/credential-uid': null } } }),
+    'a Secret without its managed-by label': () => scene.patchSecret(namespace, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }),
+    'a Secret without any label': () => scene.patchSecret(namespace, { metadata: { labels: null } }),
+    'a Secret without its annotation': () => scene.patchSecret(namespace, { metadata: { annotations: null } }),
+    'a Secret without its owner': () => scene.patchSecret(namespace, { metadata: { ownerReferences: null } }),
+    'an account stripped of the reference': () => scene.patchAccount(namespace, { imagePullSecrets: null }),
+    'an account stripped of the reference and the record': () => scene.patchAccount(namespace, { metadata: { annotations: null }, imagePullSecrets: null }),
+    'an account deleted and made again by its controller': () => scene.api.call('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/default`),
+  };
+  for (const [what, drift] of Object.entries(drifts)) {
+    it(`is repaired: ${what}`, async () => {
+      const { metadata } = await scene.secretIn(namespace);
+      await drift();
+      await eventually('all is as wanted', asWanted);
+      if (!what.includes('deleted')) expect((await scene.secretIn(namespace)).metadata.uid).to.equal(metadata.uid);
+      await scene.ready();
+    });
+  }
+
+  it('is repaired: what was changed while no operator ran', async () => {
+    await cluster.restart(async () => {
+      await scene.patchSecret(namespace, { stringData: { more: 'x' } });
+      await scene.patchAccount(namespace, { imagePullSecrets: [{ name: 'other' }] });
+    });
+    await scene.pullSecretsAre(namespace, ['other', scene.name]);
+    await eventually('the Secret is as wanted', async () => expect(Object.keys((await scene.secretIn(namespace)).data ?? {})).to.deep.equal(['.dockerconfigjson']));
+  });
+
+  it('is left alone where it is not ours: labels and annotations that others put on the Secret', async () => {
+    const { metadata } = await scene.patchSecret(namespace, { metadata: { labels: { team: 'a' }, annotations: { note: 'b' } } });
+    await scene.rotate('rotated-sample');
+    await eventually('it is rotated', async () => expect((await scene.secretIn(namespace)).metadata.resourceVersion).to.not.equal(metadata.resourceVersion));
+    const secret = await scene.secretIn(namespace);
+    expect(secret.metadata.labels).to.include({ team: 'a' });
+    expect(secret.metadata.annotations).to.include({ note: 'b' });
+  });
+
+  it('of a Secret that was made immutable is reported, with the mend, and ours takes its place when it is deleted', async () => {
+    await scene.patchSecret(namespace, { immutable: true });
+    expect((await scene.ready('False', 'SecretImmutable')).message).to.contain('Delete it and ours takes its place');
+    await scene.deleteSecret(namespace);
+    await scene.ready();
+    expect((await scene.secretIn(namespace)).immutable).to.equal(undefined);
+  });
+});
+
+describe('A second manager that keeps reverting us', () => {
+  let cluster: Cluster;
+  let scene: Scene;
+  before(async () => (cluster = await theCluster()));
+  beforeEach(() => (scene = cluster.scene()));
+
+  const opponents: Record<string, (namespace: string) => Promise<boolean>> = {
+    'on a ServiceAccount': async (namespace) => {
+      if ((await scene.pullSecrets(namespace)).length === 0) return false;
+      await scene.patchAccount(namespace, { imagePullSecrets: null });
+      return true;
+    },
+    'on a Secret': async (namespace) => {
+      const there = await scene.secretIn(namespace).catch(() => undefined);
+      if (!there) return false;
+      await scene.deleteSecret(namespace);
+      return true;
+    },
+  };
+  for (const [where, revert] of Object.entries(opponents)) {
+    it(`${where} is answered with back-off and a report, and not given up`, async () => {
+      const [namespace, quiet] = (await scene.placed(2)) as [string, string];
+      let reverted = 0;
+      // As fast as it can, until we say that we are contested, and then some more.
+      const contested = async () => (await scene.status()).failures?.some(({ reason }) => reason === 'Contested') ?? false;
+      await eventually('the operator reports it', async () => {
+        for (let at = 0; at < 10; at++) reverted += (await revert(namespace)) ? 1 : 0;
+        if (!(await contested())) throw new Error(`reverted ${reverted} times`);
+      });
+      const before = reverted;
+      const until = performance.now() + 3000;
+      while (performance.now() < until) reverted += (await revert(namespace)) ? 1 : 0;
+      expect(before).to.be.within(10, 14);
+      expect(reverted - before).to.be.within(0, 4);
+      const { message } = await scene.ready('False', 'Contested');
+      expect(message).to.contain(namespace).and.to.not.contain(quiet);
+      // The other has stopped: the last word is ours.
+      await scene.ready();
+      await scene.secretIn(namespace);
+      await scene.pullSecretsAre(namespace, [scene.name]);
+    });
+  }
+});

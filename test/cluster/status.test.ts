@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
+import { allowWrites, denyWrites } from '../support/denial.ts';
+import { eventually } from '../support/eventually.ts';
+
+describe('The status', () => {
+  let cluster: Cluster;
+  let scene: Scene;
+  before(async () => (cluster = await theCluster()));
+  beforeEach(() => (scene = cluster.scene()));
+
+  it('lets kubectl wait for Ready', async () => {
+    await scene.basicAuth();
+    await scene.namespaces(3);
+    await scene.credential();
+    await cluster.kubectl('wait', '--for=condition=Ready', `regcred/${scene.name}`, '--timeout=30s');
+  });
+
+  it('reads well in kubectl get', async () => {
+    await scene.placed(2, { secretName: `${scene.name}-pull` });
+    const lines = (await cluster.kubectl('get', 'regcred', scene.name, '-o', 'wide')).trim().split('\n');
+    expect(lines[0]?.split(/\s+/)).to.deep.equal(['NAME', 'READY', 'REASON', 'NAMESPACES', 'SECRET', 'AGE', 'MESSAGE']);
+    expect(lines[1]).to.match(new RegExp(`^${scene.name} +True +Synced +2/2 +${scene.name}-pull +\\S+ +The Secret ${scene.name}-pull is in place in 2 namespaces, and 2 ServiceAccounts refer to it\\.`));
+    expect(await cluster.kubectl('get', 'regcred', scene.name)).to.not.contain('MESSAGE');
+  });
+
+  it('has conditions that kubectl describe shows, and an Event', async () => {
+    await scene.placed(1);
+    await eventually('there is an Event', async () => expect(await scene.events()).to.have.lengthOf(1));
+    const described = await cluster.kubectl('describe', 'regcred', scene.name);
+    for (const text of ['SourcesReady', 'SecretsSynced', 'ServiceAccountsSynced', 'Normal  Synced', 'is in place in 1 namespace']) expect(described).to.contain(text);
+  });
+
+  it('has four conditions, each with a generation, a CamelCase reason and a sentence', async () => {
+    await scene.placed(2);
+    const { metadata } = await scene.credentialObject();
+    const { conditions, observedGeneration, ...counts } = await scene.status();
+    expect(observedGeneration).to.equal(metadata.generation);
+    expect(conditions?.map(({ type, status }) => `${type}=${status}`)).to.have.members(['Ready=True', 'SourcesReady=True', 'SecretsSynced=True', 'ServiceAccountsSynced=True']);
+    for (const condition of conditions ?? []) {
+      expect(condition.observedGeneration).to.equal(metadata.generation);
+      expect(condition.reason).to.match(/^[A-Z][A-Za-z]+$/);
+      expect(condition.message).to.match(/^[A-Z].*\.$/);
+      expect(Date.parse(condition.lastTransitionTime)).to.be.closeTo(Date.now(), 60_000);
+    }
+    expect(counts).to.deep.equal({
+      secretName: scene.name,
+      summary: '2/2',
+      namespaces: { desired: 2, synced: 2, failed: 0, conflicted: 0 },
+      serviceAccounts: { desired: 2, synced: 2, failed: 0, conflicted: 0 },
+      failuresTotal: 0,
+      failures: [],
+    });
+  });
+
+  it('follows the generation of the spec, and keeps the time of a condition that stays', async () => {
+    await scene.placed(1);
+    const before = await scene.condition('Ready');
+    await scene.patchCredential({ secretMetadata: { labels: { a: 'b' } } });
+    const after = await scene.ready();
+    expect(after.observedGeneration).to.equal((before.observedGeneration ?? 0) + 1);
+    expect(after.lastTransitionTime).to.equal(before.lastTransitionTime);
+  });
+
+  it('is not written when nothing changes, by repairs and restarts least of all', async () => {
+    const [namespace] = (await scene.placed(3)) as [string];
+    const before = await scene.credentialObject();
+    await scene.patchAccount(namespace, { imagePullSecrets: null });
+    await scene.pullSecretsAre(namespace, [scene.name]);
+    await cluster.restart();
+    // A later credential is done: by then this one would have been written, too.
+    const later = cluster.scene();
+    await later.placed(1);
+    expect((await scene.credentialObject()).metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
+  });
+
+  it('holds at most 20 failures, the first by namespace, and says how many there are', async () => {
+    await scene.basicAuth();
+    const namespaces = await scene.namespaces(25);
+    await Promise.all(namespaces.map((namespace) => scene.secret(namespace, scene.name, 'Opaque', { a: 'b' })));
+    await scene.credential();
+    await eventually('all are counted', async () => expect((await scene.status()).failuresTotal).to.equal(25));
+    const { failures, namespaces: counters, summary } = await scene.status();
+    expect(failures?.map(({ namespace }) => namespace)).to.deep.equal([...namespaces].sort().slice(0, 20));
+    expect(counters).to.deep.equal({ desired: 25, synced: 0, failed: 0, conflicted: 25 });
+    expect(summary).to.equal('0/25');
+    expect((await scene.condition('Ready')).message).to.contain('And 22 more, see status.failures.').and.have.lengthOf.below(1025);
+  });
+
+  it('is written at most about once a second while much changes', async () => {
+    await scene.basicAuth();
+    await scene.credential();
+    await scene.ready('True', 'NoNamespaceMatches');
+    const first = Number((await scene.credentialObject()).metadata.resourceVersion);
+    const versions = new Set<string>();
+    const begun = performance.now();
+    const made = scene.namespaces(60);
+    let done = false;
+    void made.finally(() => (done = true));
+    while (!done || (await scene.status()).summary !== '60/60') versions.add((await scene.credentialObject()).metadata.resourceVersion);
+    await made;
+    expect(first).to.be.above(0);
+    expect(versions.size).to.be.at.most(3 + (performance.now() - begun) / 1000);
+  });
+
+  it('tells of a suspended credential, which is neither placed nor repaired nor taken back', async () => {
+    const [namespace] = (await scene.placed(1)) as [string];
+    await scene.patchCredential({ suspend: true });
+    const { message } = await scene.ready('Unknown', 'Suspended');
+    expect(message).to.contain('spec.suspend is true');
+    await scene.patchAccount(namespace, { imagePullSecrets: null });
+    await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { 'regcred.dev/exclude': 'true' } } });
+    await scene.rotate('rotated-sample');
+    const later = cluster.scene();
+    await later.placed(1);
+    expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('sample-password');
+    expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
+    expect((await scene.status()).summary).to.equal('1/1');
+    await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { 'regcred.dev/exclude': null } } });
+    await scene.patchCredential({ suspend: false });
+    await scene.ready();
+    await scene.pullSecretsAre(namespace, [scene.name]);
+    await eventually('it is rotated', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
+  });
+
+  it('tells of a write that is denied in one namespace, in the API server’s words, and the others go on', async () => {
+    await scene.basicAuth();
+    const [closed, open] = (await scene.namespaces(2)) as [string, string];
+    await denyWrites(scene, closed);
+    await scene.credential();
+    const { message } = await scene.ready('False', 'Forbidden');
+    expect(message).to.contain(closed).and.to.contain('this namespace is closed');
+    await scene.secretIn(open);
+    await scene.pullSecretsAre(open, [scene.name]);
+    const { namespaces, serviceAccounts, failures } = await scene.status();
+    expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
+    expect(serviceAccounts).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
+    expect(failures?.map(({ kind, name, reason }) => `${kind} ${name} ${reason}`)).to.have.members([`Secret ${scene.name} Forbidden`, 'ServiceAccount default Forbidden']);
+    await allowWrites(scene, closed);
+    await scene.ready();
+    await scene.secretIn(closed);
+  });
+
+  it('has an Event for what changes, and not one for each write', async () => {
+    const namespaces = await scene.placed(5);
+    await scene.deleteSecret(namespaces[0] as string);
+    await scene.secretPlaced(namespaces[0] as string);
+    await scene.deleteSecret(SOURCES);
+    await scene.ready('False', 'SourceMissing');
+    await scene.basicAuth();
+    await scene.ready();
+    await eventually('three Events', async () =>
+      expect((await scene.events()).map(({ type, reason }) => `${type} ${reason}`)).to.have.members(['Normal Synced', 'Warning SourceMissing', 'Normal Synced']),
+    );
+  });
+});
