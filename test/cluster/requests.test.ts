@@ -40,7 +40,7 @@ describe('Requests', () => {
     const from = audited().length;
     await scene.credential();
     await scene.ready();
-    await eventually('it is told', async () => expect(countedSince(from)['create events']).to.equal(1));
+    await scene.told('Synced');
     const counts = countedSince(from);
     expect(counts['patch registrycredentials status']).to.be.within(1, 3);
     delete counts['patch registrycredentials status'];
@@ -49,12 +49,13 @@ describe('Requests', () => {
 
   it('are one write for each Secret that is rotated, and none for accounts', async () => {
     const namespaces = await scene.placed(20);
+    await scene.told('Synced');
     const from = audited().length;
     await scene.rotate('rotated-sample');
     for (const namespace of namespaces) {
       await eventually('it is rotated', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
     }
-    await eventually('it is told', async () => expect(countedSince(from)['create events']).to.equal(1));
+    await scene.told('Rotated');
     const { 'patch registrycredentials status': _, ...counts } = countedSince(from);
     expect(counts).to.deep.equal({ 'patch secrets': 20, 'create events': 1 });
   });
@@ -80,6 +81,7 @@ describe('Requests', () => {
 
   it('are none but for the Lease while nothing changes', async () => {
     await scene.placed(5);
+    await scene.told('Synced');
     const from = audited().length;
     const leases = () => audited().slice(from).filter(({ objectRef }) => objectRef?.resource === 'leases').length;
     await eventually('the Lease was renewed twice', () => expect(leases()).to.be.at.least(2));

@@ -111,7 +111,7 @@ describe('Sources', () => {
         for (const text of [`Secret ${SOURCES}/${scene.name}`, ...says]) expect(ready.message).to.match(typeof text === 'string' ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
         await scene.secretGone(namespace);
         expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
-        await eventually('an Event says so', async () => expect((await scene.events()).map((event) => event.reason)).to.include(reason));
+        await scene.told(reason);
         const told = [await cluster.kubectl('get', 'regcred', scene.name, '-o', 'yaml'), JSON.stringify(await scene.events()), cluster.operator.log()].join('\n');
         for (const secret of [CANARY, base64(CANARY).replace(/=+$/, ''), base64(`robot:${CANARY}`)]) expect(told).to.not.contain(secret);
       });
@@ -202,7 +202,7 @@ describe('Sources', () => {
       expect((await scene.secretIn(namespace)).metadata.uid).to.equal(before[at]?.metadata.uid);
       expect((await scene.account(namespace)).metadata.resourceVersion).to.equal(accounts[at]?.metadata.resourceVersion);
     }
-    await eventually('an Event says so', async () => expect((await scene.events()).map(({ reason }) => reason)).to.include('Rotated'));
+    await scene.told('Rotated');
   });
 
   it('that are invalid do not take another credential down', async () => {

@@ -290,4 +290,12 @@ export class Scene {
     });
     return items;
   }
+
+  /** Waits for an Event, which comes after the status that it tells of. */
+  told(reason: string, name = this.name): Promise<void> {
+    return eventually(`an Event tells that ${name} is ${reason}`, async () => {
+      const reasons = (await this.events(name)).map((event) => event.reason);
+      if (!reasons.includes(reason)) throw new Error(`[${reasons}]`);
+    });
+  }
 }
