@@ -97,7 +97,7 @@ async function startCluster(): Promise<Cluster> {
   });
   await install(controlPlane);
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: SOURCES } } });
-  const kubeconfig = await operatorKubeconfig(controlPlane);
+  const kubeconfig = await operatorKubeconfig(controlPlane.kubeconfig, 'regcred-system', controlPlane.scratch);
   const operator = startOperator({ kubeconfig, logFile: join(controlPlane.scratch, 'operator.log') });
   await leads(operator);
   return new Cluster(controlPlane, api, operator, kubeconfig);

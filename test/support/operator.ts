@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type Cluster, type Context, KubeConfig } from '@kubernetes/client-node';
+import { Kube } from '../../src/kube/client.ts';
 import { type ControlPlane, ended, kubectl } from './controlplane.ts';
 import { eventually } from './eventually.ts';
 
@@ -25,18 +27,21 @@ export async function install(cluster: ControlPlane): Promise<void> {
   await kubectl(cluster, 'wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=30s');
 }
 
-/** A kubeconfig of the operator's own ServiceAccount, with the rights that are shipped and no others. */
-export async function operatorKubeconfig(cluster: ControlPlane, name = 'regcred'): Promise<string> {
-  const file = join(cluster.scratch, `${name}.kubeconfig`);
-  const token = await eventually('the API server makes a token', () => kubectl(cluster, 'create', 'token', 'regcred', '-n', 'regcred-system', '--duration=12h'));
-  const server = (await kubectl(cluster, 'config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}')).trim();
-  const ca = (await kubectl(cluster, 'config', 'view', '--minify', '--raw', '-o', 'jsonpath={.clusters[0].cluster.certificate-authority-data}')).trim();
-  const own = { assets: cluster.assets, kubeconfig: file };
-  await kubectl(own, 'config', 'set-cluster', 'test', '--server', server);
-  await kubectl(own, 'config', 'set', 'clusters.test.certificate-authority-data', ca);
-  await kubectl(own, 'config', 'set-credentials', 'regcred', '--token', token.trim());
-  await kubectl(own, 'config', 'set-context', 'test', '--cluster=test', '--user=regcred', '--namespace=regcred-system');
-  await kubectl(own, 'config', 'use-context', 'test');
+/** Writes a kubeconfig of the operator's own ServiceAccount, with the rights that are shipped and no others. */
+export async function operatorKubeconfig(adminKubeconfig: string, namespace: string, directory: string): Promise<string> {
+  const admin = new KubeConfig();
+  admin.loadFromFile(adminKubeconfig);
+  const api = new Kube(() => admin);
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 12 * 3600 } };
+  const { status } = await eventually('the API server makes a token', () =>
+    api.call<{ status: { token: string } }>('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/regcred/token`, { body: request }),
+  );
+  await api.close();
+  const own = new KubeConfig();
+  own.loadFromClusterAndUser(admin.getCurrentCluster() as Cluster, { name: 'regcred', token: status.token });
+  own.contexts[0] = { ...(own.contexts[0] as Context), namespace };
+  const file = join(directory, 'operator.kubeconfig');
+  writeFileSync(file, own.exportConfig(), { mode: 0o600 });
   return file;
 }
 

@@ -1,0 +1,139 @@
+/** Where the quickstart plays: a control plane of its own, or a cluster that is there already. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parseAllDocuments } from 'yaml';
+import { Kube } from '../../src/kube/client.ts';
+import { isNotFound } from '../../src/kube/errors.ts';
+import { startControlPlane } from '../../test/support/controlplane.ts';
+import { eventually } from '../../test/support/eventually.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const CRD = 'registrycredentials.regcred.dev';
+const CRD_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const SHIPPED_NAMESPACE = 'regcred-system';
+const LONGEST_DELETION_MS = 120_000;
+
+export interface Stage {
+  /** As an administrator. */
+  readonly api: Kube;
+  readonly kubeconfig: string;
+  /** For files that go with the stage. */
+  readonly scratch: string;
+  /** Where the operator's ServiceAccount, its Lease and the sources are. */
+  readonly system: string;
+  /** Begins the names of namespaces, so that they meet nothing that is there already. */
+  readonly prefix: string;
+  /** What is to be seen of it: for a person who wants to try kubectl. */
+  readonly kubectl: string;
+  /** Takes everything away that was made on it. */
+  leave(): Promise<void>;
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly roleRef?: { readonly name: string };
+}
+
+/** A control plane of its own, which ends with the quickstart. */
+export async function embeddedStage(say: (line: string) => void): Promise<Stage> {
+  const { kubeconfig, assets, scratch, stop } = await startControlPlane(say);
+  const api = connect(kubeconfig);
+  const leave = async () => {
+    await api.close();
+    await stop();
+  };
+  return { api, kubeconfig, scratch, system: SHIPPED_NAMESPACE, prefix: '', kubectl: join(assets, 'kubectl'), leave };
+}
+
+/** A cluster that is there already. Everything made on it has a name of its own, and is taken away again. */
+export async function existingStage(kubeconfig: string): Promise<Stage> {
+  const api = connect(kubeconfig);
+  const there = await api.call('GET', `${CRD_PATH}/${CRD}`).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  });
+  if (there) {
+    throw new Error(`the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it, or, where it was left over, delete it: kubectl delete crd ${CRD}.`);
+  }
+  const system = `regcred-quickstart-${randomBytes(2).toString('hex')}`;
+  const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
+  const leave = async () => {
+    await removeAll(api, system);
+    await api.close();
+    rmSync(scratch, { recursive: true, force: true });
+  };
+  return { api, kubeconfig, scratch, system, prefix: `${system}-`, kubectl: 'kubectl', leave };
+}
+
+function connect(kubeconfig: string): Kube {
+  return new Kube(() => {
+    const config = new KubeConfig();
+    config.loadFromFile(kubeconfig);
+    return config;
+  });
+}
+
+/** Installs the API and the operator's rights as they are shipped, under names of the stage. */
+export async function install({ api, system }: Stage): Promise<void> {
+  for (const manifest of manifests(system)) await api.call('POST', collectionOf(manifest), { body: manifest });
+  await eventually('the API is served', async () => {
+    const crd = await api.call<{ status?: { conditions?: { type: string; status: string }[] } }>('GET', `${CRD_PATH}/${CRD}`);
+    if (!crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True')) throw new Error('not established yet');
+  });
+}
+
+function manifests(system: string): Manifest[] {
+  const files = ['crds/registrycredentials.yaml', 'manifests/namespace.yaml', 'manifests/rbac.yaml'];
+  const shipped = files.flatMap((file) => parseAllDocuments(readFileSync(join(ROOT, file), 'utf8')).map((document) => document.toJS() as Manifest));
+  return shipped.map((manifest) => renamed(manifest, system));
+}
+
+/** Outside its namespace the names are those of an installed regcred, which must not be touched. */
+function renamed(manifest: Manifest, system: string): Manifest {
+  if (system === SHIPPED_NAMESPACE || manifest.kind === 'CustomResourceDefinition') return manifest;
+  const moved = JSON.parse(JSON.stringify(manifest).replaceAll(JSON.stringify(SHIPPED_NAMESPACE), JSON.stringify(system))) as Manifest;
+  if (moved.kind === 'Namespace' || moved.kind === 'ServiceAccount') return moved;
+  const own = (name: string) => `${system}-${name}`;
+  return { ...moved, metadata: { ...moved.metadata, name: own(moved.metadata.name) }, ...(moved.roleRef && { roleRef: { ...moved.roleRef, name: own(moved.roleRef.name) } }) };
+}
+
+function collectionOf({ kind, metadata: { namespace } }: Manifest): string {
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const paths: Record<string, string> = {
+    CustomResourceDefinition: CRD_PATH,
+    Namespace: '/api/v1/namespaces',
+    ServiceAccount: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+    ClusterRole: `${rbac}/clusterroles`,
+    ClusterRoleBinding: `${rbac}/clusterrolebindings`,
+    Role: `${rbac}/namespaces/${namespace}/roles`,
+    RoleBinding: `${rbac}/namespaces/${namespace}/rolebindings`,
+  };
+  return paths[kind] as string;
+}
+
+async function removeAll(api: Kube, system: string): Promise<void> {
+  const credentials = '/apis/regcred.dev/v1alpha1/registrycredentials';
+  const { items } = await api.call<{ items: Manifest[] }>('GET', credentials).catch(() => ({ items: [] }));
+  // The operator is gone by now, and with it whoever would let them go. What they made lies in the namespaces below.
+  for (const { metadata } of items) await api.call('PATCH', `${credentials}/${metadata.name}`, { body: { metadata: { finalizers: null } } }).catch(ignoreMissing);
+  const namespaces = await api.call<{ items: Manifest[] }>('GET', '/api/v1/namespaces');
+  const made = [
+    ...namespaces.items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith(`${system}-`)).map((name) => `/api/v1/namespaces/${name}`),
+    ...manifests(system).reverse().map((manifest) => `${collectionOf(manifest)}/${manifest.metadata.name}`),
+  ];
+  for (const path of made) await api.call('DELETE', path).catch(ignoreMissing);
+  for (const path of made) await eventually(`${path} is gone`, () => gone(api, path), LONGEST_DELETION_MS);
+}
+
+async function gone(api: Kube, path: string): Promise<void> {
+  const there = await api.call('GET', path).then(() => true, ignoreMissing);
+  if (there) throw new Error('it is there');
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}
