@@ -3,7 +3,7 @@
  * With --check it writes nothing, and fails where one of them is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type JSONSchema, compile } from 'json-schema-to-typescript';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
 
 interface Schema {

@@ -84,7 +84,12 @@ async function makeStage(): Promise<Stage> {
   const { kubeconfig } = options;
   const stage = kubeconfig === undefined ? await embeddedStage((line) => screen.progress(line)) : await existingStage(kubeconfig);
   const { gitVersion } = await stage.api.call<{ gitVersion: string }>('GET', '/version');
-  screen.done(kubeconfig === undefined ? `An API server, etcd and controllers run, Kubernetes ${gitVersion}` : `The cluster answers, Kubernetes ${gitVersion}`, performance.now() - since);
+  screen.done(
+    kubeconfig === undefined
+      ? `An API server, etcd and controllers run, Kubernetes ${gitVersion}`
+      : `The cluster answers, Kubernetes ${gitVersion}`,
+    performance.now() - since,
+  );
   return stage;
 }
 
@@ -115,7 +120,9 @@ function sourceOf({ dockerConfig, server }: Options): Source {
   try {
     return { text: readFileSync(dockerConfig, 'utf8'), server, origin: dockerConfig };
   } catch (error) {
-    return fail(`--docker-config: ${dockerConfig} cannot be read (${(error as NodeJS.ErrnoException).code}). Name a file such as ~/.docker/config.json.`);
+    return fail(
+      `--docker-config: ${dockerConfig} cannot be read (${(error as NodeJS.ErrnoException).code}). Name a file such as ~/.docker/config.json.`,
+    );
   }
 }
 

@@ -23,14 +23,50 @@ export interface Setting {
 }
 
 export const SETTINGS = {
-  kubeconfig: { flag: '--kubeconfig', value: 'FILE', env: 'REGCRED_KUBECONFIG', fallback: undefined, help: 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config, else the ServiceAccount of the pod)' },
-  namespace: { flag: '--namespace', value: 'NAME', env: 'REGCRED_NAMESPACE', fallback: undefined, help: "namespace of the Lease (default: the pod's own, else the kubeconfig context's, else default)" },
-  httpAddress: { flag: '--http-address', value: 'HOST:PORT', env: 'REGCRED_HTTP_ADDRESS', fallback: ':8080', help: 'where /healthz, /readyz and /metrics are served; port 0 takes a free one' },
-  leaderElect: { flag: '--leader-elect', value: 'BOOLEAN', env: 'REGCRED_LEADER_ELECT', fallback: 'true', help: 'write only while holding the Lease; false is for a single replica' },
+  kubeconfig: {
+    flag: '--kubeconfig',
+    value: 'FILE',
+    env: 'REGCRED_KUBECONFIG',
+    fallback: undefined,
+    help: 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config, else the ServiceAccount of the pod)',
+  },
+  namespace: {
+    flag: '--namespace',
+    value: 'NAME',
+    env: 'REGCRED_NAMESPACE',
+    fallback: undefined,
+    help: "namespace of the Lease (default: the pod's own, else the kubeconfig context's, else default)",
+  },
+  httpAddress: {
+    flag: '--http-address',
+    value: 'HOST:PORT',
+    env: 'REGCRED_HTTP_ADDRESS',
+    fallback: ':8080',
+    help: 'where /healthz, /readyz and /metrics are served; port 0 takes a free one',
+  },
+  leaderElect: {
+    flag: '--leader-elect',
+    value: 'BOOLEAN',
+    env: 'REGCRED_LEADER_ELECT',
+    fallback: 'true',
+    help: 'write only while holding the Lease; false is for a single replica',
+  },
   concurrency: { flag: '--concurrency', value: 'N', env: 'REGCRED_CONCURRENCY', fallback: '32', help: 'placements worked on at once' },
-  cleanupTimeout: { flag: '--cleanup-timeout', value: 'SECONDS', env: 'REGCRED_CLEANUP_TIMEOUT', fallback: '60', help: 'when a deletion that gets nowhere because the API server refuses is given up' },
+  cleanupTimeout: {
+    flag: '--cleanup-timeout',
+    value: 'SECONDS',
+    env: 'REGCRED_CLEANUP_TIMEOUT',
+    fallback: '60',
+    help: 'when a deletion that gets nowhere because the API server refuses is given up',
+  },
   logLevel: { flag: '--log-level', value: 'LEVEL', env: 'REGCRED_LOG_LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
-  logFormat: { flag: '--log-format', value: 'FORMAT', env: 'REGCRED_LOG_FORMAT', fallback: undefined, help: 'json or text (default: text on a terminal, json elsewhere)' },
+  logFormat: {
+    flag: '--log-format',
+    value: 'FORMAT',
+    env: 'REGCRED_LOG_FORMAT',
+    fallback: undefined,
+    help: 'json or text (default: text on a terminal, json elsewhere)',
+  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -56,13 +92,20 @@ export function controllerConfig(
     if (value === undefined) problems.push(`${flags[name] === undefined ? variable : flag}: ${JSON.stringify(text)} is not ${rule}`);
     return value;
   };
-  const oneOf = <T extends string>(...values: T[]) => (text: string) => values.find((value) => value === text);
+  const oneOf =
+    <T extends string>(...values: T[]) =>
+    (text: string) =>
+      values.find((value) => value === text);
   const whole = (least: number, most: number) => (text: string) =>
     /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined;
 
   const config = {
     kubeconfig: read('kubeconfig', (text) => text, ''),
-    namespace: read('namespace', (text) => (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : undefined), 'the name of a namespace'),
+    namespace: read(
+      'namespace',
+      (text) => (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : undefined),
+      'the name of a namespace',
+    ),
     http: read('httpAddress', httpAddress, 'HOST:PORT or :PORT, for example :8080 or 127.0.0.1:0'),
     leaderElect: read('leaderElect', (text) => ({ true: 'yes', false: 'no' })[text], 'true or false'),
     concurrency: read('concurrency', whole(1, 1024), 'a whole number from 1 to 1024'),

@@ -13,7 +13,11 @@ export interface HttpAddress {
  * Serves /healthz (the process works), /readyz (it knows the cluster: of a follower, too) and /metrics. `waitsFor` says
  * what is still missing. Resolves with the address once it listens; rejects where it cannot.
  */
-export async function serveHttp(address: HttpAddress, registry: Registry, waitsFor: () => string[]): Promise<{ server: Server; at: string }> {
+export async function serveHttp(
+  address: HttpAddress,
+  registry: Registry,
+  waitsFor: () => string[],
+): Promise<{ server: Server; at: string }> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain; charset=utf-8') => {
       response.writeHead(status, { 'content-type': type }).end(body);

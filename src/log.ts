@@ -15,7 +15,19 @@ export type LogFormat = 'json' | 'text';
  * Fields that hold secret values in the objects we handle. Nothing logs them; should a change ever do so by mistake, they
  * still do not come out.
  */
-const WITHHELD = new Set(['data', 'stringData', 'auth', 'auths', 'password', 'token', 'identitytoken', 'registrytoken', 'authorization', 'body', 'patch']);
+const WITHHELD = new Set([
+  'data',
+  'stringData',
+  'auth',
+  'auths',
+  'password',
+  'token',
+  'identitytoken',
+  'registrytoken',
+  'authorization',
+  'body',
+  'patch',
+]);
 
 const withhold = format((info) => {
   for (const key of Object.keys(info)) info[key] = withheld(key, info[key]);

@@ -43,8 +43,12 @@ export function makeMetrics(read: () => Readings): Metrics {
   });
   gauge('regcred_leader', 'Whether this replica holds the Lease and writes.', [], (set) => set({}, read().isLeader ? 1 : 0));
   gauge('regcred_queue_depth', 'Keys that wait for their turn.', [], (set) => set({}, read().queueDepth));
-  gauge('regcred_namespaces', 'Namespaces by credential and state of the Secret in them.', ['credential', 'state'], (set) => byState(read().namespaces, set));
-  gauge('regcred_service_accounts', 'ServiceAccounts by credential and state of the reference in them.', ['credential', 'state'], (set) => byState(read().serviceAccounts, set));
+  gauge('regcred_namespaces', 'Namespaces by credential and state of the Secret in them.', ['credential', 'state'], (set) =>
+    byState(read().namespaces, set),
+  );
+  gauge('regcred_service_accounts', 'ServiceAccounts by credential and state of the reference in them.', ['credential', 'state'], (set) =>
+    byState(read().serviceAccounts, set),
+  );
 
   function gauge(name: string, help: string, labelNames: string[], collect: (set: Set) => void): void {
     new Gauge({

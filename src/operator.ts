@@ -13,7 +13,7 @@ import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
 import { Writer } from './kube/writer.ts';
 import type { Log } from './log.ts';
-import { makeMetrics, type Metrics } from './metrics.ts';
+import { type Metrics, makeMetrics } from './metrics.ts';
 import { backoffMs } from './queue/backoff.ts';
 import { Term } from './reconcile/term.ts';
 import { Operator } from './shell/operator.ts';
@@ -73,7 +73,9 @@ export class RegistryCredentialOperator extends Operator {
     };
     this.#kube = new Kube(load, this.#metrics.requested);
     this.#lease = new Lease(this.#kube, this.#leaseNamespace(), identity.name, (error) => {
-      this.#sayOnce('Lease', error, () => this.#log.warn('The Lease cannot be had; trying on.', { namespace: this.#leaseNamespace(), error }));
+      this.#sayOnce('Lease', error, () =>
+        this.#log.warn('The Lease cannot be had; trying on.', { namespace: this.#leaseNamespace(), error }),
+      );
     });
     this.#following = {
       kube: this.#kube,
@@ -113,11 +115,21 @@ export class RegistryCredentialOperator extends Operator {
   async #lead(synced: Promise<unknown>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const acquired = this.#config.leaderElect ? this.#lease.acquire(signal) : Promise.resolve();
-      if (!(await acquired.then(() => true, () => false))) return;
+      if (
+        !(await acquired.then(
+          () => true,
+          () => false,
+        ))
+      )
+        return;
       const lost = this.#config.leaderElect ? this.#lease.keep(signal) : aborted(signal);
       await Promise.race([synced, lost]);
       if (signal.aborted || (this.#config.leaderElect && !this.#lease.isHeld)) continue;
-      this.#log.info('This replica leads.', { identity: this.#identity.name, credentials: this.#credentials.size, namespaces: this.#namespaces.size });
+      this.#log.info('This replica leads.', {
+        identity: this.#identity.name,
+        credentials: this.#credentials.size,
+        namespaces: this.#namespaces.size,
+      });
       await this.#work(lost);
       if (!signal.aborted) this.#log.warn('The Lease was lost; this replica follows.', { identity: this.#identity.name });
     }
@@ -136,7 +148,14 @@ export class RegistryCredentialOperator extends Operator {
       (before, after) => this.#term?.triggers.source((after ?? before) as SourceRecord),
       (key) => this.#term?.triggers.source(sourceOf(key)),
     );
-    const world = { credentials: this.#credentials, namespaces: this.#namespaces, accounts: this.#accounts, managed: this.#managed, foreign, sources };
+    const world = {
+      credentials: this.#credentials,
+      namespaces: this.#namespaces,
+      accounts: this.#accounts,
+      managed: this.#managed,
+      foreign,
+      sources,
+    };
     const term = new Term(world, new Writer(this.#kube, () => this.#fence()), this.#log, {
       concurrency: this.#config.concurrency,
       cleanupTimeoutMs: this.#config.cleanupTimeoutMs,
@@ -157,7 +176,11 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   /** Follows a kind for the whole lifetime; resolves when all of it is known. */
-  #follow<R extends CredentialRecord | NamespaceRecord | AccountRecord | SecretRecord>(target: Target<R>, store: Store<R>, signal: AbortSignal): Promise<void> {
+  #follow<R extends CredentialRecord | NamespaceRecord | AccountRecord | SecretRecord>(
+    target: Target<R>,
+    store: Store<R>,
+    signal: AbortSignal,
+  ): Promise<void> {
     return new Promise((resolve) => {
       void follow(this.#following, target, store, signal, () => {
         if (store.synced) resolve();
@@ -174,7 +197,9 @@ export class RegistryCredentialOperator extends Operator {
     this.#metrics.watchInterrupted(target.path);
     this.#sayOnce(key, error, () => {
       if (target.path === path.credentials && isNotFound(error)) {
-        this.#log.warn('The CustomResourceDefinition registrycredentials.regcred.dev is not installed; waiting for it. Install it with: kubectl apply -f crds/');
+        this.#log.warn(
+          'The CustomResourceDefinition registrycredentials.regcred.dev is not installed; waiting for it. Install it with: kubectl apply -f crds/',
+        );
       } else {
         this.#log.warn('A watch is interrupted; trying on.', { path: target.path, fieldSelector: target.fieldSelector, error });
       }
@@ -189,7 +214,12 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   #waitsFor(): string[] {
-    const stores = { registrycredentials: this.#credentials, namespaces: this.#namespaces, serviceaccounts: this.#accounts, secrets: this.#managed };
+    const stores = {
+      registrycredentials: this.#credentials,
+      namespaces: this.#namespaces,
+      serviceaccounts: this.#accounts,
+      secrets: this.#managed,
+    };
     return Object.entries(stores).flatMap(([kind, { synced, error }]) =>
       synced ? [] : `waiting for ${kind}: ${error instanceof Error ? error.message : 'being listed'}`,
     );

@@ -33,7 +33,10 @@ export class Screen {
 
   /** How something that takes long is going: one line that changes, where lines can. */
   progress(text: string): void {
-    if (!this.#terminal) return this.line(`  ${text.trim()}`);
+    if (!this.#terminal) {
+      this.line(`  ${text.trim()}`);
+      return;
+    }
     process.stdout.write(`\r\x1b[K  ${text.trim()}`);
     this.#moving = true;
   }

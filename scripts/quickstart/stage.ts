@@ -57,7 +57,9 @@ export async function existingStage(kubeconfig: string): Promise<Stage> {
     throw error;
   });
   if (there) {
-    throw new Error(`the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it, or, where it was left over, delete it: kubectl delete crd ${CRD}.`);
+    throw new Error(
+      `the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it, or, where it was left over, delete it: kubectl delete crd ${CRD}.`,
+    );
   }
   const system = `regcred-quickstart-${randomBytes(2).toString('hex')}`;
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
@@ -82,13 +84,16 @@ export async function install({ api, system }: Stage): Promise<void> {
   for (const manifest of manifests(system)) await api.call('POST', collectionOf(manifest), { body: manifest });
   await eventually('the API is served', async () => {
     const crd = await api.call<{ status?: { conditions?: { type: string; status: string }[] } }>('GET', `${CRD_PATH}/${CRD}`);
-    if (!crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True')) throw new Error('not established yet');
+    if (!crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True'))
+      throw new Error('not established yet');
   });
 }
 
 function manifests(system: string): Manifest[] {
   const files = ['crds/registrycredentials.yaml', 'manifests/namespace.yaml', 'manifests/rbac.yaml'];
-  const shipped = files.flatMap((file) => parseAllDocuments(readFileSync(join(ROOT, file), 'utf8')).map((document) => document.toJS() as Manifest));
+  const shipped = files.flatMap((file) =>
+    parseAllDocuments(readFileSync(join(ROOT, file), 'utf8')).map((document) => document.toJS() as Manifest),
+  );
   return shipped.map((manifest) => renamed(manifest, system));
 }
 
@@ -98,7 +103,11 @@ function renamed(manifest: Manifest, system: string): Manifest {
   const moved = JSON.parse(JSON.stringify(manifest).replaceAll(JSON.stringify(SHIPPED_NAMESPACE), JSON.stringify(system))) as Manifest;
   if (moved.kind === 'Namespace' || moved.kind === 'ServiceAccount') return moved;
   const own = (name: string) => `${system}-${name}`;
-  return { ...moved, metadata: { ...moved.metadata, name: own(moved.metadata.name) }, ...(moved.roleRef && { roleRef: { ...moved.roleRef, name: own(moved.roleRef.name) } }) };
+  return {
+    ...moved,
+    metadata: { ...moved.metadata, name: own(moved.metadata.name) },
+    ...(moved.roleRef && { roleRef: { ...moved.roleRef, name: own(moved.roleRef.name) } }),
+  };
 }
 
 function collectionOf({ kind, metadata: { namespace } }: Manifest): string {
@@ -119,11 +128,17 @@ async function removeAll(api: Kube, system: string): Promise<void> {
   const credentials = '/apis/regcred.dev/v1alpha1/registrycredentials';
   const { items } = await api.call<{ items: Manifest[] }>('GET', credentials).catch(() => ({ items: [] }));
   // The operator is gone by now, and with it whoever would let them go. What they made lies in the namespaces below.
-  for (const { metadata } of items) await api.call('PATCH', `${credentials}/${metadata.name}`, { body: { metadata: { finalizers: null } } }).catch(ignoreMissing);
+  for (const { metadata } of items)
+    await api.call('PATCH', `${credentials}/${metadata.name}`, { body: { metadata: { finalizers: null } } }).catch(ignoreMissing);
   const namespaces = await api.call<{ items: Manifest[] }>('GET', '/api/v1/namespaces');
   const made = [
-    ...namespaces.items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith(`${system}-`)).map((name) => `/api/v1/namespaces/${name}`),
-    ...manifests(system).reverse().map((manifest) => `${collectionOf(manifest)}/${manifest.metadata.name}`),
+    ...namespaces.items
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => name.startsWith(`${system}-`))
+      .map((name) => `/api/v1/namespaces/${name}`),
+    ...manifests(system)
+      .reverse()
+      .map((manifest) => `${collectionOf(manifest)}/${manifest.metadata.name}`),
   ];
   for (const path of made) await api.call('DELETE', path).catch(ignoreMissing);
   for (const path of made) await eventually(`${path} is gone`, () => gone(api, path), LONGEST_DELETION_MS);

@@ -47,7 +47,10 @@ export async function play(telling: Telling): Promise<void> {
 }
 
 /** The source, and the namespaces as they may be before anybody thinks of pull secrets. */
-async function setTheScene({ stage: { api, system, prefix }, screen, source }: Telling, name: string): Promise<{ wanted: string[]; other: string }> {
+async function setTheScene(
+  { stage: { api, system, prefix }, screen, source }: Telling,
+  name: string,
+): Promise<{ wanted: string[]; other: string }> {
   screen.heading('2. What is there before');
   const data = { [KEY]: Buffer.from(source.text).toString('base64') };
   await api.call('POST', `/api/v1/namespaces/${system}/secrets`, { body: { metadata: { name: SOURCE }, type: 'Opaque', data } });
@@ -61,7 +64,11 @@ async function setTheScene({ stage: { api, system, prefix }, screen, source }: T
   return { wanted, other };
 }
 
-async function place({ stage: { api, system, prefix }, eyes, screen, source }: Telling, name: string, { wanted, other }: { wanted: string[]; other: string }): Promise<string[]> {
+async function place(
+  { stage: { api, system, prefix }, eyes, screen, source }: Telling,
+  name: string,
+  { wanted, other }: { wanted: string[]; other: string },
+): Promise<string[]> {
   screen.heading('3. One RegistryCredential');
   const secretRef = { namespace: system, name: SOURCE, key: KEY };
   const from = source.server === undefined ? { dockerConfigs: [{ secretRef }] } : { registries: [{ server: source.server, secretRef }] };
@@ -74,12 +81,18 @@ async function place({ stage: { api, system, prefix }, eyes, screen, source }: T
   // of the kind first (serveResource in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go).
   const asked = performance.now();
   await api.call('POST', CREDENTIALS, { query: { dryRun: 'All' }, body: credential });
-  screen.done('kubectl apply --dry-run=server would accept it (the API server takes 2 s with a kind that is new to it)', performance.now() - asked);
+  screen.done(
+    'kubectl apply --dry-run=server would accept it (the API server takes 2 s with a kind that is new to it)',
+    performance.now() - asked,
+  );
 
   const since = performance.now();
   await api.call('POST', CREDENTIALS, { body: credential });
   const ready = async (namespace: string) => {
-    await eyes.until(`${namespace} gets its pull secret`, () => (mustNotFail(eyes.credentials.get('', name)), eyes.isPlaced(namespace, name) || undefined));
+    await eyes.until(`${namespace} gets its pull secret`, () => {
+      mustNotFail(eyes.credentials.get('', name));
+      return eyes.isPlaced(namespace, name) || undefined;
+    });
     screen.done(`${namespace}: the Secret ${name} is there, and the ServiceAccount default refers to it`, performance.now() - since);
   };
   await Promise.all(wanted.map(ready));
@@ -97,9 +110,14 @@ async function addNamespace({ stage: { api, prefix }, eyes, screen }: Telling, n
   screen.heading('4. A new namespace');
   const namespace = `${prefix}team-new`;
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
-  const account = eyes.until(`${namespace} gets its default ServiceAccount`, () => eyes.accounts.get(namespace, 'default')).then(() => performance.now());
+  const account = eyes
+    .until(`${namespace} gets its default ServiceAccount`, () => eyes.accounts.get(namespace, 'default'))
+    .then(() => performance.now());
   await eyes.until(`${namespace} gets its pull secret`, () => eyes.isPlaced(namespace, name) || undefined);
-  screen.done(`${namespace}: the Secret and the reference are in place, counted from its ServiceAccount on`, performance.now() - (await account));
+  screen.done(
+    `${namespace}: the Secret and the reference are in place, counted from its ServiceAccount on`,
+    performance.now() - (await account),
+  );
   return namespace;
 }
 
@@ -123,11 +141,17 @@ async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: s
   const since = performance.now();
   const data = { [KEY]: Buffer.from(JSON.stringify({ auths })).toString('base64') };
   await api.call('PATCH', `/api/v1/namespaces/${system}/secrets/${SOURCE}`, { body: { data } });
-  await eyes.until('every copy follows', () => namespaces.every((namespace) => eyes.secrets.get(namespace, name)?.contentHash !== hashes.get(namespace)) || undefined);
+  await eyes.until(
+    'every copy follows',
+    () => namespaces.every((namespace) => eyes.secrets.get(namespace, name)?.contentHash !== hashes.get(namespace)) || undefined,
+  );
   const ms = performance.now() - since;
   for (const namespace of namespaces) {
     const config = await dockerConfig(api, namespace, name);
-    hold(Object.values(config.auths).every((entry) => entry.auth === auth), `${namespace} has another password than the new one`);
+    hold(
+      Object.values(config.auths).every((entry) => entry.auth === auth),
+      `${namespace} has another password than the new one`,
+    );
   }
   screen.done(`One Secret was changed, ${system}/${SOURCE}; all ${namespaces.length} copies hold the new password`, ms);
 }
@@ -136,7 +160,11 @@ async function repair({ stage: { api }, eyes, screen }: Telling, name: string, n
   screen.heading('7. Somebody takes the reference away');
   const before = eyes.accounts.get(namespace, 'default')?.resourceVersion;
   const since = performance.now();
-  const stripped = await api.call<{ metadata: { resourceVersion: string } }>('PATCH', `/api/v1/namespaces/${namespace}/serviceaccounts/default`, { body: { imagePullSecrets: null } });
+  const stripped = await api.call<{ metadata: { resourceVersion: string } }>(
+    'PATCH',
+    `/api/v1/namespaces/${namespace}/serviceaccounts/default`,
+    { body: { imagePullSecrets: null } },
+  );
   await eyes.until('the reference comes back', () => {
     const version = eyes.accounts.get(namespace, 'default')?.resourceVersion;
     return (version !== before && version !== stripped.metadata.resourceVersion && eyes.refersTo(namespace, name)) || undefined;
@@ -154,10 +182,18 @@ async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string,
   });
   const ms = performance.now() - since;
   for (const namespace of namespaces) {
-    const secret = await api.call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`).catch((error: unknown) => hold(isNotFound(error), String(error)));
+    const secret = await api
+      .call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`)
+      .catch((error: unknown) => hold(isNotFound(error), String(error)));
     hold(secret === undefined, `the Secret ${namespace}/${name} is still there`);
-    const account = await api.call<{ metadata: { annotations?: object }; imagePullSecrets?: object[] }>('GET', `/api/v1/namespaces/${namespace}/serviceaccounts/default`);
-    hold(!account.imagePullSecrets?.length && !account.metadata.annotations, `the ServiceAccount default in ${namespace} still has traces of it`);
+    const account = await api.call<{ metadata: { annotations?: object }; imagePullSecrets?: object[] }>(
+      'GET',
+      `/api/v1/namespaces/${namespace}/serviceaccounts/default`,
+    );
+    hold(
+      !account.imagePullSecrets?.length && !account.metadata.annotations,
+      `the ServiceAccount default in ${namespace} still has traces of it`,
+    );
   }
   screen.done('Every Secret and every reference is gone; nothing is left of it in any namespace', ms);
 }

@@ -191,4 +191,6 @@ function parseStatus(text: string): Status | undefined {
 }
 
 const unreachable = (cause: unknown) =>
-  cause instanceof KubeError ? cause : new KubeError(`the API server cannot be reached: ${(cause as Error).message}`, 0, undefined, undefined, { cause });
+  cause instanceof KubeError
+    ? cause
+    : new KubeError(`the API server cannot be reached: ${(cause as Error).message}`, 0, undefined, undefined, { cause });

@@ -82,7 +82,12 @@ export class Lease {
   }
 
   async #tryAcquire(): Promise<boolean> {
-    const spec = { holderIdentity: this.#identity, leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000), acquireTime: now(), renewTime: now() };
+    const spec = {
+      holderIdentity: this.#identity,
+      leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
+      acquireTime: now(),
+      renewTime: now(),
+    };
     const begun = performance.now();
     const lease = await this.#get();
     if (lease === undefined) {

@@ -68,12 +68,15 @@ export class Store<R extends ObjectRecord> implements View<R> {
         return;
       case 'applied':
         this.#see(event.record.resourceVersion);
-        return this.#putNewer(event.record);
+        this.#putNewer(event.record);
+        return;
       case 'deleted':
         this.#see(event.record.resourceVersion);
-        return this.#dropUnlessNewer(event.record);
+        this.#dropUnlessNewer(event.record);
+        return;
       case 'seen':
-        return this.#see(event.resourceVersion);
+        this.#see(event.resourceVersion);
+        return;
       case 'failed':
         this.error = event.error;
         return;
@@ -106,9 +109,8 @@ export class Store<R extends ObjectRecord> implements View<R> {
 
   #put(record: R): void {
     const before = this.#known(record);
-    let records = this.#byNamespace.get(record.namespace);
-    if (!records) this.#byNamespace.set(record.namespace, (records = new Map()));
-    records.set(record.name, record);
+    const records = this.#byNamespace.get(record.namespace) ?? new Map<string, R>();
+    this.#byNamespace.set(record.namespace, records.set(record.name, record));
     if (!before) this.#size++;
     this.#changed(before, record);
   }

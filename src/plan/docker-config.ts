@@ -34,15 +34,24 @@ export function readDockerConfig(bytes: Buffer, where: string, legacy = false): 
   if (config === undefined) {
     const decoded = decodeBase64(bytes.toString('latin1'));
     return decoded !== undefined && parseObject(decoded.toString('utf8')) !== undefined
-      ? wrong(REASON.encodedTwice, `${where} was base64-encoded twice. Put the plain JSON under stringData, or encode it once under data.`)
-      : wrong(REASON.notJson, `${where} is not a JSON object. Make it from a file that docker login wrote: kubectl create secret generic NAME --from-file=config.json.`);
+      ? wrong(
+          REASON.encodedTwice,
+          `${where}: this was base64-encoded twice. Put the plain JSON under stringData, or encode it once under data.`,
+        )
+      : wrong(
+          REASON.notJson,
+          `${where}: this is not a JSON object. Make it from a file that docker login wrote: kubectl create secret generic NAME --from-file=config.json.`,
+        );
   }
   const helpers = asObject(config.credHelpers) ?? {};
   const helped = typeof config.credsStore === 'string' || Object.keys(helpers).length > 0;
   const auths = legacy ? config : asObject(config.auths);
   if (auths === undefined || Object.keys(auths).length === 0) {
-    if (helped) return passwordElsewhere(where);
-    return wrong(REASON.authsMissing, `${where} has no entries under "auths", where a docker config keeps its credentials: {"auths": {"ghcr.io": {"auth": …}}}. Run docker login and make the Secret from the config.json that it writes.`);
+    if (helped) return passwordElsewhere(`${where}:`);
+    return wrong(
+      REASON.authsMissing,
+      `${where}: there are no entries under "auths", where a docker config keeps its credentials, such as {"auths": {"ghcr.io": {"auth": …}}}. Run docker login and make the Secret from the config.json that it writes.`,
+    );
   }
   return { ok: { entries: byCanonicalServer(auths), helped, helpedServers: Object.keys(helpers).map(canonicalServer) } };
 }
@@ -61,10 +70,14 @@ function byCanonicalServer(auths: Record<string, unknown>): Map<string, unknown>
 export function readEntry(entry: unknown, config: DockerConfig, server: string, where: string): Outcome<Auth> {
   const at = `${where}, server ${sayServer(server)}:`;
   const fields = asObject(entry);
-  if (fields === undefined) return wrong(REASON.malformedEntry, `${at} the entry is not an object such as {"auth": …}. Run docker login for it again.`);
+  if (fields === undefined)
+    return wrong(REASON.malformedEntry, `${at} the entry is not an object such as {"auth": …}. Run docker login for it again.`);
   for (const name of ['auth', 'username', 'password', 'email']) {
     if (fields[name] !== undefined && typeof fields[name] !== 'string') {
-      return wrong(REASON.malformedEntry, `${at} "${name}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`);
+      return wrong(
+        REASON.malformedEntry,
+        `${at} "${name}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`,
+      );
     }
   }
   const { auth, username = '', password = '', email } = fields as Record<string, string | undefined>;
@@ -88,12 +101,22 @@ function makeAuth(pair: Buffer, at: string, email?: string, token = false): Outc
   const username = pair.subarray(0, colon).toString('utf8');
   const password = pair.subarray(colon + 1).toString('utf8');
   if (password === '' && token) {
-    return wrong(REASON.identityTokenOnly, `${at} there is only an identity token, which the kubelet does not read. Use a username and a password (a robot account or an access token of the registry).`);
+    return wrong(
+      REASON.identityTokenOnly,
+      `${at} there is only an identity token, which the kubelet does not read. Use a username and a password (a robot account or an access token of the registry).`,
+    );
   }
   if (password === '') return wrong(REASON.emptyPassword, `${at} the password is empty. Put the password or token of the registry there.`);
-  if (username === '') return wrong(REASON.emptyUsername, `${at} the username is empty. Registries that take only a token want some name beside it; their docs say which.`);
+  if (username === '')
+    return wrong(
+      REASON.emptyUsername,
+      `${at} the username is empty. Registries that take only a token want some name beside it; their docs say which.`,
+    );
   if (/[\r\n]$/.test(username) || /[\r\n]$/.test(password)) {
-    return wrong(REASON.trailingNewline, `${at} the username or password ends in a newline, as \`echo\` adds one, and the registry would refuse it. Use printf '%s', or kubectl create secret --from-literal.`);
+    return wrong(
+      REASON.trailingNewline,
+      `${at} the username or password ends in a newline, as \`echo\` adds one, and the registry would refuse it. Use printf '%s', or kubectl create secret --from-literal.`,
+    );
   }
   return { ok: { username, password, auth: pair.toString('base64'), ...(email ? { email } : {}) } };
 }
@@ -110,10 +133,16 @@ function readAuth(auth: string, at: string): Outcome<Buffer> {
 }
 
 const passwordElsewhere = (at: string) =>
-  wrong(REASON.passwordElsewhere, `${at} the password is not in this config: Docker keeps it in a credential store (credsStore or credHelpers, as Docker Desktop sets them up). Make a kubernetes.io/basic-auth Secret with the username and a token, or run docker login with a config that has no credsStore.`);
+  wrong(
+    REASON.passwordElsewhere,
+    `${at} the password is not in this config: Docker keeps it in a credential store (credsStore or credHelpers, as Docker Desktop sets them up). Make a kubernetes.io/basic-auth Secret with the username and a token, or run docker login with a config that has no credsStore.`,
+  );
 
 const colonInUsername = (at: string) =>
-  wrong(REASON.colonInUsername, `${at} the username has a colon in it, which cannot be told from the one before the password. Use a username without one.`);
+  wrong(
+    REASON.colonInUsername,
+    `${at} the username has a colon in it, which cannot be told from the one before the password. Use a username without one.`,
+  );
 
 /**
  * The .dockerconfigjson that the kubelet is to read. Keys are sorted, so equal input gives equal bytes, and an unchanged

@@ -39,13 +39,13 @@ export function matchesGlob(glob: string, name: string): boolean {
 export function matchesSelector(selector: Selector, labels: Labels): boolean {
   const exact = Object.entries(selector.matchLabels ?? {});
   return (
-    exact.every(([key, value]) => valueOf(labels, key) === value) &&
+    exact.every(([key, value]) => labelOf(labels, key) === value) &&
     (selector.matchExpressions ?? []).every((requirement) => holds(requirement, labels))
   );
 }
 
 function holds(requirement: NonNullable<Selector['matchExpressions']>[number], labels: Labels): boolean {
-  const value = valueOf(labels, requirement.key);
+  const value = labelOf(labels, requirement.key);
   const listed = value !== undefined && (requirement.values ?? []).includes(value);
   switch (requirement.operator) {
     case 'In':
@@ -62,7 +62,7 @@ function holds(requirement: NonNullable<Selector['matchExpressions']>[number], l
 }
 
 /** A label of the name `constructor` is absent where nobody set it. */
-const valueOf = (labels: Labels, key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+const labelOf = (labels: Labels, key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
 
 /** Whether one of the globs, or the selector, matches. Where neither is given, nothing does. */
 export function matches(

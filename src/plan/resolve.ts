@@ -29,11 +29,7 @@ export function sourcesOf(spec: RegistryCredentialSpec): SecretRef[] {
  * Makes one docker config of all sources: later `dockerConfigs` over earlier ones, `registries` over all. All or
  * nothing, because one malformed config makes the kubelet's lookup fail for the whole pod.
  */
-export function resolve(
-  spec: RegistryCredentialSpec,
-  credentialUid: string,
-  stateOf: (ref: SecretRef) => SourceState,
-): Resolution {
+export function resolve(spec: RegistryCredentialSpec, credentialUid: string, stateOf: (ref: SecretRef) => SourceState): Resolution {
   const problems: Problem[] = duplicateServers(spec);
   const auths = new Map<string, Auth>();
 

@@ -8,7 +8,13 @@ import { isTarget } from './targets.ts';
 export type SecretAction =
   | { readonly kind: 'create-secret'; readonly namespace: string; readonly name: string; readonly body: object }
   | { readonly kind: 'update-secret'; readonly namespace: string; readonly name: string; readonly patch: object }
-  | { readonly kind: 'delete-secret'; readonly namespace: string; readonly name: string; readonly uid: string; readonly resourceVersion: string };
+  | {
+      readonly kind: 'delete-secret';
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+    };
 
 /** What is there, as far as one credential in one namespace is concerned. */
 export interface SecretsThere {
@@ -64,9 +70,7 @@ export function isOurs(intent: Pick<Intent, 'name' | 'uid'>, secret: SecretRecor
   return (
     secret.labels[LABEL.credentialUid] === intent.uid ||
     secret.owners.some(({ uid }) => uid === intent.uid) ||
-    (there.rival === undefined &&
-      secret.labels[LABEL.managedBy] === MANAGER &&
-      secret.annotations[ANNOTATION.credential] === intent.name)
+    (there.rival === undefined && secret.labels[LABEL.managedBy] === MANAGER && secret.annotations[ANNOTATION.credential] === intent.name)
   );
 }
 
@@ -81,20 +85,33 @@ function conflictWith(intent: Intent, secret: SecretRecord, there: SecretsThere)
   const exists = (message: string): Problem => ({ reason: REASON.secretExists, message: `${at} ${message}` });
   const mine = isOurs(intent, secret, there);
   if (secret.type !== SECRET_TYPE.dockerConfigJson) {
-    return exists(`of type ${JSON.stringify(secret.type.slice(0, 100))} stands in the way, and the type of a Secret cannot be changed. Delete it and ours takes its place, or set another spec.secretName.`);
+    return exists(
+      `of type ${JSON.stringify(secret.type.slice(0, 100))} stands in the way, and the type of a Secret cannot be changed. Delete it and ours takes its place, or set another spec.secretName.`,
+    );
   }
   if (secret.immutable) {
-    return { reason: REASON.secretImmutable, message: `${at} is marked immutable, so that it can never be rotated. Delete it and ours takes its place.` };
+    return {
+      reason: REASON.secretImmutable,
+      message: `${at} is marked immutable, so that it can never be rotated. Delete it and ours takes its place.`,
+    };
   }
   if (mine) return undefined;
   if (there.rival !== undefined) {
-    return exists(`is already placed there by RegistryCredential ${there.rival}. Set another spec.secretName on one of the two, or let their namespaces not overlap.`);
+    return exists(
+      `is already placed there by RegistryCredential ${there.rival}. Set another spec.secretName on one of the two, or let their namespaces not overlap.`,
+    );
   }
-  if (there.isSource) return exists('is itself a source of credentials, and would be overwritten. Set another spec.secretName, or exclude the namespace.');
+  if (there.isSource)
+    return exists('is itself a source of credentials, and would be overwritten. Set another spec.secretName, or exclude the namespace.');
   const controller = secret.owners.find((owner) => owner.controller);
-  if (controller) return exists(`is controlled by ${controller.kind} ${controller.name}, which would fight us over it. Remove that one, or set another spec.secretName.`);
+  if (controller)
+    return exists(
+      `is controlled by ${controller.kind} ${controller.name}, which would fight us over it. Remove that one, or set another spec.secretName.`,
+    );
   if (intent.spec.conflictPolicy === 'Adopt') return undefined;
-  return exists('exists already and is not ours, so it was left untouched. Delete it and ours takes its place, set spec.conflictPolicy: Adopt to take it over, or set another spec.secretName.');
+  return exists(
+    'exists already and is not ours, so it was left untouched. Delete it and ours takes its place, set spec.conflictPolicy: Adopt to take it over, or set another spec.secretName.',
+  );
 }
 
 function wantedLabels(intent: Intent): Labels {
@@ -113,7 +130,9 @@ function wantedAnnotations(intent: Intent): Labels {
 
 /** Others' owners stay; a former credential of the same name goes, since there can be only one controller. */
 function wantedOwners(intent: Intent, owners: readonly OwnerReference[]): OwnerReference[] {
-  const others = owners.filter((owner) => owner.uid !== intent.uid && !(owner.kind === KIND && owner.apiVersion.startsWith(`${GROUP}/`) && owner.name === intent.name));
+  const others = owners.filter(
+    (owner) => owner.uid !== intent.uid && !(owner.kind === KIND && owner.apiVersion.startsWith(`${GROUP}/`) && owner.name === intent.name),
+  );
   // Without blockOwnerDeletion, which would need rights on the finalizers of the owner where OwnerReferencesPermissionEnforcement is on.
   const owner = { apiVersion: API_VERSION, kind: KIND, name: intent.name, uid: intent.uid, controller: true };
   return intent.spec.deletionPolicy === 'Retain' ? others : [...others, owner];
@@ -155,7 +174,9 @@ const contains = (there: Labels, wanted: Labels) => Object.entries(wanted).every
 /** What a former spec.secretMetadata put there and the present one does not: `labels:team`, `annotations:note`. */
 function formerMetadata(intent: Intent, secret: SecretRecord): { field: 'labels' | 'annotations'; key: string }[] {
   const wanted = wantedAnnotations(intent)[ANNOTATION.secretMetadata]?.split(',') ?? [];
-  const former = (secret.annotations[ANNOTATION.secretMetadata] ?? '').split(',').filter((given) => given !== '' && !wanted.includes(given));
+  const former = (secret.annotations[ANNOTATION.secretMetadata] ?? '')
+    .split(',')
+    .filter((given) => given !== '' && !wanted.includes(given));
   return former.flatMap((given) => {
     const colon = given.indexOf(':');
     const field = given.slice(0, colon);

@@ -1,4 +1,4 @@
-import { DOCKERCFG_KEY, DOCKER_CONFIG_JSON_KEY, LABEL, SECRET_TYPE } from '../api/names.ts';
+import { DOCKER_CONFIG_JSON_KEY, DOCKERCFG_KEY, LABEL, SECRET_TYPE } from '../api/names.ts';
 import { type Problem, REASON, type Reason } from '../api/reasons.ts';
 import type { SourceRecord } from '../api/records.ts';
 import { type Auth, type Auths, authOf, type DockerConfig, type Outcome, readDockerConfig, readEntry, sayServer } from './docker-config.ts';
@@ -47,8 +47,15 @@ export function readWholeConfig(ref: SecretRef, { secret }: Present): Outcome<Au
   const key = dockerConfigKey(ref, secret);
   if (key === undefined) {
     return secret.type === SECRET_TYPE.opaque
-      ? wrong(REASON.keyMissing, `${inSecret(ref)} is of type Opaque: say with secretRef.key under which of its keys the docker config lies. ${sayKeys(secret)}`)
-      : wrongType(ref, secret, 'Under spec.dockerConfigs a source has to hold a docker config; a username and password go under spec.registries.');
+      ? wrong(
+          REASON.keyMissing,
+          `${inSecret(ref)} is of type Opaque: say with secretRef.key under which of its keys the docker config lies. ${sayKeys(secret)}`,
+        )
+      : wrongType(
+          ref,
+          secret,
+          'Under spec.dockerConfigs a source has to hold a docker config; a username and password go under spec.registries.',
+        );
   }
   const config = readConfigUnder(key, ref, secret);
   if ('problem' in config) return config;
@@ -87,14 +94,20 @@ function entryOf(config: DockerConfig, server: string, where: string): Outcome<A
   if (config.helpedServers.includes(server)) return readEntry({}, config, server, where);
   const servers = [...config.entries.keys()];
   const listed = servers.slice(0, 10).map(sayServer).join(', ') + (servers.length > 10 ? ` and ${servers.length - 10} more` : '');
-  return wrong(REASON.serverMissing, `${where} has no entry for ${sayServer(server)}. It has entries for: ${listed}. Name one of these under registries[].server, or log in to ${sayServer(server)} and make the Secret again.`);
+  return wrong(
+    REASON.serverMissing,
+    `${where}: there is no entry for ${sayServer(server)}. It has entries for: ${listed}. Name one of these under registries[].server, or log in to ${sayServer(server)} and make the Secret again.`,
+  );
 }
 
 function valueUnder(key: string, ref: SecretRef, secret: SourceRecord, server?: string): Outcome<Buffer> {
   const value = Object.hasOwn(secret.data, key) ? secret.data[key] : undefined;
   if (value !== undefined) return { ok: Buffer.from(value, 'base64') };
   const forServer = server === undefined ? '' : `, server ${sayServer(server)}`;
-  const mend = secret.type === SECRET_TYPE.opaque ? 'Add the key, or name the right one with secretRef.key (a docker config) or usernameKey and passwordKey.' : 'Add the key.';
+  const mend =
+    secret.type === SECRET_TYPE.opaque
+      ? 'Add the key, or name the right one with secretRef.key (a docker config) or usernameKey and passwordKey.'
+      : 'Add the key.';
   return wrong(REASON.keyMissing, `${inSecret(ref)}${forServer}: the key ${JSON.stringify(key)} is missing. ${sayKeys(secret)} ${mend}`);
 }
 
@@ -102,11 +115,17 @@ function sayKeys(secret: SourceRecord): string {
   const keys = Object.keys(secret.data).sort();
   if (keys.length === 0) return 'The Secret is empty.';
   const more = keys.length > 10 ? ` and ${keys.length - 10} more` : '';
-  return `It has the keys: ${keys.slice(0, 10).map((key) => key.slice(0, 100)).join(', ')}${more}.`;
+  return `It has the keys: ${keys
+    .slice(0, 10)
+    .map((key) => key.slice(0, 100))
+    .join(', ')}${more}.`;
 }
 
 function wrongType(ref: SecretRef, { type }: SourceRecord, rule: string) {
-  return wrong(REASON.wrongSecretType, `${inSecret(ref)} is of type ${JSON.stringify(type.slice(0, 100))}. ${rule} The type of a Secret cannot be changed: make it anew, for example with kubectl create secret docker-registry.`);
+  return wrong(
+    REASON.wrongSecretType,
+    `${inSecret(ref)} is of type ${JSON.stringify(type.slice(0, 100))}. ${rule} The type of a Secret cannot be changed: make it anew, for example with kubectl create secret docker-registry.`,
+  );
 }
 
 /** What is wrong with a source before its content is looked at; undefined where nothing is. */
@@ -134,4 +153,4 @@ export function unusable(ref: SecretRef, source: Exclude<SourceState, { state: '
 }
 
 const inSecret = (ref: SecretRef) => `Secret ${ref.namespace}/${ref.name}`;
-const inKey = (ref: SecretRef, key: string) => `${inSecret(ref)}, key ${JSON.stringify(key)},`;
+const inKey = (ref: SecretRef, key: string) => `${inSecret(ref)}, key ${JSON.stringify(key)}`;

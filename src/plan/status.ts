@@ -12,7 +12,10 @@ export interface Facts {
   readonly secretName: string;
   readonly mode: 'place' | 'hold' | 'remove';
   readonly suspended: boolean;
-  readonly sources: { readonly state: 'loading' } | { readonly state: 'invalid'; readonly problems: readonly Problem[] } | { readonly state: 'ready'; readonly servers: number };
+  readonly sources:
+    | { readonly state: 'loading' }
+    | { readonly state: 'invalid'; readonly problems: readonly Problem[] }
+    | { readonly state: 'ready'; readonly servers: number };
   readonly secrets: Side;
   readonly accounts: Side;
 }
@@ -102,13 +105,22 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
   }
   if (failures.length > 0) {
     const affected = count(failures.length, one, many);
-    const verb = facts.mode === 'remove' ? 'cannot be cleaned up' : `of ${counters.desired} ${failures.length === 1 ? 'is' : 'are'} not as wanted`;
+    const verb =
+      facts.mode === 'remove' ? 'cannot be cleaned up' : `of ${counters.desired} ${failures.length === 1 ? 'is' : 'are'} not as wanted`;
     return no(mainReason(failures), `${affected} ${verb}: ${sayFailures(failures)}`);
   }
   if (facts.mode === 'remove') return unknown(REASON.deleting, removing(facts));
   const missing = counters.desired - counters.synced;
-  if (pending > 0) return unknown(REASON.placing, `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest is under way.`);
-  if (missing > 0) return unknown(REASON.resolving, `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest waits for the sources to be valid.`);
+  if (pending > 0)
+    return unknown(
+      REASON.placing,
+      `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest is under way.`,
+    );
+  if (missing > 0)
+    return unknown(
+      REASON.resolving,
+      `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest waits for the sources to be valid.`,
+    );
   return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
 }
 
@@ -118,7 +130,11 @@ const removing = ({ secrets, accounts }: Facts) =>
 /** "a: what is wrong with it. b: …", the first three in full, so that one message tells most of what there is to know. */
 function sayFailures(failures: readonly FailureRow[]): string {
   const sorted = [...failures].sort(byPlace);
-  const said = sorted.slice(0, 3).map(({ namespace, name, kind, reason, message }) => `${kind === 'Secret' ? namespace : `${namespace}/${name}`} (${reason}): ${message}`);
+  const said = sorted
+    .slice(0, 3)
+    .map(
+      ({ namespace, name, kind, reason, message }) => `${kind === 'Secret' ? namespace : `${namespace}/${name}`} (${reason}): ${message}`,
+    );
   const more = failures.length - said.length;
   return said.join(' ') + (more > 0 ? ` And ${more} more, see status.failures.` : '');
 }
@@ -131,7 +147,13 @@ function mainReason(failures: readonly FailureRow[]): string {
   return (main as [string, number])[0];
 }
 
-function conditionOf(type: string, verdict: Verdict, generation: number, before: RegistryCredentialStatus | undefined, now: Date): Condition {
+function conditionOf(
+  type: string,
+  verdict: Verdict,
+  generation: number,
+  before: RegistryCredentialStatus | undefined,
+  now: Date,
+): Condition {
   const former = before?.conditions?.find((condition) => condition.type === type);
   const stands = former?.status === verdict.status;
   return {
@@ -146,7 +168,13 @@ function conditionOf(type: string, verdict: Verdict, generation: number, before:
 
 const byPlace = (a: FailureRow, b: FailureRow) => compare(a.namespace, b.namespace) || compare(a.kind, b.kind) || compare(a.name, b.name);
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-const row = ({ namespace, kind, name, reason, message }: FailureRow): FailureRow => ({ namespace, kind, name, reason, message: brief(message) });
+const row = ({ namespace, kind, name, reason, message }: FailureRow): FailureRow => ({
+  namespace,
+  kind,
+  name,
+  reason,
+  message: brief(message),
+});
 const brief = (message: string) => (message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1)}…` : message);
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 const yes = (reason: Reason, message: string): Verdict => ({ status: 'True', reason, message });

@@ -102,7 +102,11 @@ export class WorkQueue<K> {
     this.#running.delete(id);
     if (this.#open) {
       if (added) this.add(added.key, added.priority);
-      else if (again) this.#delayed.set(id, setTimeout(() => this.add(key, priority), again.afterMs));
+      else if (again)
+        this.#delayed.set(
+          id,
+          setTimeout(() => this.add(key, priority), again.afterMs),
+        );
     }
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.#pump();

@@ -1,7 +1,7 @@
 import { FINALIZER, LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { AccountRecord } from '../api/records.ts';
-import { type AccountPlan, planAccounts, type NamesThere } from '../plan/accounts.ts';
+import { type AccountPlan, type NamesThere, planAccounts } from '../plan/accounts.ts';
 import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
 import { secretNameOf } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
@@ -22,7 +22,12 @@ interface Result {
 export async function reconcileAccounts(context: Context, key: Extract<Key, { kind: 'accounts' }>): Promise<Again | undefined> {
   const { namespace } = key;
   const { world } = context;
-  const plans = planAccounts([...context.intents.values()], world.namespaces.get('', namespace), world.accounts.in(namespace), namesThere(context, namespace));
+  const plans = planAccounts(
+    [...context.intents.values()],
+    world.namespaces.get('', namespace),
+    world.accounts.in(namespace),
+    namesThere(context, namespace),
+  );
   const results = await Promise.all(plans.map((plan) => carryOut(context, plan)));
 
   const outcomes = results.flatMap(({ outcome }) => outcome ?? []);
@@ -34,7 +39,10 @@ export async function reconcileAccounts(context: Context, key: Extract<Key, { ki
 
 async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   const { account, action } = plan;
-  const what = plan.wantedBy.map(({ secretName }) => secretName).sort().join();
+  const what = plan.wantedBy
+    .map(({ secretName }) => secretName)
+    .sort()
+    .join();
   const contest = context.contests.get(account.uid);
   const wait = waitMs(contest, what, context.now());
   if (wait > 0 && what !== '') return { plan, contestedMs: wait };
@@ -95,9 +103,7 @@ function namesThere({ world, intents }: Context, namespace: string): NamesThere 
   const live = [...world.credentials.all()];
   const uids = new Set(live.map(({ uid }) => uid));
   const undecided = new Set(
-    live
-      .filter(({ name, deleting, finalizers }) => !intents.has(name) && (!deleting || finalizers.includes(FINALIZER)))
-      .map(secretNameOf),
+    live.filter(({ name, deleting, finalizers }) => !intents.has(name) && (!deleting || finalizers.includes(FINALIZER))).map(secretNameOf),
   );
   return {
     isPlaced: (intent) => {

@@ -64,7 +64,13 @@ export function secretAt(world: World, namespace: string, name: string): SecretR
 export const sourceKey = ({ namespace, name }: Pick<ObjectRecord, 'namespace' | 'name'>) => `${namespace}/${name}`;
 
 /** Notes how a credential stands in a namespace, now that work on it is done; undefined: nothing is wanted or left there. */
-export function settle(context: Context, credential: string, side: 'secrets' | 'accounts', namespace: string, result: Standing | undefined): void {
+export function settle(
+  context: Context,
+  credential: string,
+  side: 'secrets' | 'accounts',
+  namespace: string,
+  result: Standing | undefined,
+): void {
   const book = context.books.get(credential);
   if (!book) return;
   if (result === undefined && book[side].get(namespace) !== undefined) book.progressAt = context.now();
@@ -72,5 +78,6 @@ export function settle(context: Context, credential: string, side: 'secrets' | '
   context.reporter.touch(credential);
   const nothingLeft = book.secrets.size === 0 && book.accounts.size === 0;
   // The last of a cleanup: now the finalizer can go.
-  if (nothingLeft && context.intents.get(credential)?.mode === 'remove') context.add({ kind: 'credential', name: credential }, PRIORITY.now);
+  if (nothingLeft && context.intents.get(credential)?.mode === 'remove')
+    context.add({ kind: 'credential', name: credential }, PRIORITY.now);
 }

@@ -49,7 +49,12 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
     context.intents.set(credential.name, intent);
     if (former?.mode !== intent.mode) book.progressAt = context.now();
     if (rotated) {
-      void context.reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
+      void context.reporter.event(
+        credential,
+        'Normal',
+        REASON.rotated,
+        'The content of the sources changed; it is let out to every namespace.',
+      );
     }
     fanOut(context, intent, former, book, placedAnew);
   }
@@ -67,7 +72,9 @@ function bookOf(context: Context, credential: CredentialRecord, former: Intent |
 function stateOf({ world }: Context, ref: SecretRef): SourceState {
   const source = world.sources.view(sourceKey(ref));
   if (!source?.synced) {
-    return source?.error === undefined ? { state: 'loading' } : { state: 'unreadable', why: repeatable((source.error as Error).message, undefined) };
+    return source?.error === undefined
+      ? { state: 'loading' }
+      : { state: 'unreadable', why: repeatable((source.error as Error).message, undefined) };
   }
   const secret = source.get(ref.namespace, ref.name);
   return secret ? { state: 'present', secret } : { state: 'missing' };
@@ -132,7 +139,11 @@ async function finishDeletion(context: Context, credential: CredentialRecord, in
     context.log.warn('The cleanup was given up.', { credential: credential.name, left: failures.length });
     await context.reporter.event(credential, 'Warning', REASON.cleanupIncomplete, message);
   }
-  return patchFinalizers(context, credential, credential.finalizers.filter((finalizer) => finalizer !== FINALIZER));
+  return patchFinalizers(
+    context,
+    credential,
+    credential.finalizers.filter((finalizer) => finalizer !== FINALIZER),
+  );
 }
 
 async function patchFinalizers(context: Context, credential: CredentialRecord, finalizers: readonly string[]): Promise<Again | undefined> {
@@ -141,7 +152,8 @@ async function patchFinalizers(context: Context, credential: CredentialRecord, f
     context.world.credentials.wrote(await context.writer.patchCredential(credential.name, { metadata }));
   });
   const { again, tell } = retry(context, idOf({ kind: 'credential', name: credential.name }), [outcome]);
-  if (tell && 'failed' in outcome) context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
+  if (tell && 'failed' in outcome)
+    context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
   return again;
 }
 

@@ -1,6 +1,6 @@
 import { REASON, type Reason } from '../api/reasons.ts';
 import { classify, type Failure as FailureKind, KubeError } from '../kube/errors.ts';
-import { type Content } from '../plan/resolve.ts';
+import type { Content } from '../plan/resolve.ts';
 import { repeatable } from '../plan/words.ts';
 import { type Backoff, backoffMs } from '../queue/backoff.ts';
 import type { Again } from '../queue/queue.ts';

@@ -73,7 +73,13 @@ export class Reporter {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name: `${credential.name.slice(0, 200)}.${suffix}`, namespace: EVENTS_NAMESPACE },
-      involvedObject: { apiVersion: API_VERSION, kind: KIND, name: credential.name, uid: credential.uid, resourceVersion: credential.resourceVersion },
+      involvedObject: {
+        apiVersion: API_VERSION,
+        kind: KIND,
+        name: credential.name,
+        uid: credential.uid,
+        resourceVersion: credential.resourceVersion,
+      },
       type,
       reason,
       message: message.slice(0, LONGEST_EVENT),
@@ -117,7 +123,11 @@ export class Reporter {
     this.#settled.set(credential.name, verdict(ready));
     if (settled === verdict(ready)) return;
     const well = ready.status === 'True';
-    this.#log[well ? 'info' : 'warn'](well ? 'Everything is in place.' : 'A person must act.', { credential: credential.name, reason: ready.reason, status: ready.message });
+    this.#log[well ? 'info' : 'warn'](well ? 'Everything is in place.' : 'A person must act.', {
+      credential: credential.name,
+      reason: ready.reason,
+      status: ready.message,
+    });
     await this.event(credential, well ? 'Normal' : 'Warning', ready.reason as Reason, ready.message);
   }
 }

@@ -78,9 +78,7 @@ function observe({ world }: Context, intent: Intent, namespace: string): Secrets
   const foreign = named !== undefined && !isOurs(intent, named, { rival });
   const isSource =
     foreign &&
-    [...world.credentials.all()].some(({ spec }) =>
-      sourcesOf(spec).some((ref) => ref.namespace === namespace && ref.name === named.name),
-    );
+    [...world.credentials.all()].some(({ spec }) => sourcesOf(spec).some((ref) => ref.namespace === namespace && ref.name === named.name));
   return { named, labelled, rival, isSource };
 }
 

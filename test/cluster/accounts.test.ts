@@ -47,7 +47,10 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     for (let at = 0; at < 20; at++) {
       await eventually('the other writer gets through', async () => {
         const { metadata, imagePullSecrets = [] } = await scene.account(namespace);
-        await scene.patchAccount(namespace, { metadata: { resourceVersion: metadata.resourceVersion }, imagePullSecrets: [...imagePullSecrets, { name: `other-${at}` }] });
+        await scene.patchAccount(namespace, {
+          metadata: { resourceVersion: metadata.resourceVersion },
+          imagePullSecrets: [...imagePullSecrets, { name: `other-${at}` }],
+        });
       });
       added.push(`other-${at}`);
     }
@@ -66,7 +69,10 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
   });
 
   it('lose a recorded name that nobody wants any more', async () => {
-    await scene.patchAccount(namespace, { metadata: { annotations: { 'regcred.dev/pull-secrets': 'long-gone' } }, imagePullSecrets: list('long-gone', 'other') });
+    await scene.patchAccount(namespace, {
+      metadata: { annotations: { 'regcred.dev/pull-secrets': 'long-gone' } },
+      imagePullSecrets: list('long-gone', 'other'),
+    });
     await scene.pullSecretsAre(namespace, ['other']);
     expect(await recorded()).to.equal(undefined);
   });
@@ -83,7 +89,11 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
   it('survive kubectl apply of an account without the field, by client and by server', async () => {
     await scene.credential();
     await scene.ready();
-    const manifest = JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace, labels: { from: 'git' } } });
+    const manifest = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'default', namespace, labels: { from: 'git' } },
+    });
     const file = `${cluster.controlPlane.scratch}/${scene.name}.json`;
     writeFileSync(file, manifest);
     await cluster.kubectl('apply', '-f', file);

@@ -20,7 +20,13 @@ describe('The API', () => {
 
   it('fills in the defaults', async () => {
     const { spec } = await dryRun(good);
-    expect(spec).to.deep.equal({ ...good, serviceAccounts: { names: ['default'] }, conflictPolicy: 'Fail', deletionPolicy: 'Delete', suspend: false });
+    expect(spec).to.deep.equal({
+      ...good,
+      serviceAccounts: { names: ['default'] },
+      conflictPolicy: 'Fail',
+      deletionPolicy: 'Delete',
+      suspend: false,
+    });
   });
 
   const accepted: Record<string, object> = {
@@ -30,8 +36,11 @@ describe('The API', () => {
     'an empty selector': { ...good, namespaces: { selector: {} } },
     'only docker configs': { namespaces, dockerConfigs: [{ secretRef: { ...secretRef, key: 'config.json' } }] },
     'no ServiceAccounts': { ...good, serviceAccounts: { names: [] } },
-    'keys of an Opaque Secret': { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, usernameKey: 'user', passwordKey: 'token' } }] },
-    'globs': { ...good, namespaces: { names: ['*', 'team-?', '*-prod'] } },
+    'keys of an Opaque Secret': {
+      ...good,
+      registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, usernameKey: 'user', passwordKey: 'token' } }],
+    },
+    globs: { ...good, namespaces: { names: ['*', 'team-?', '*-prod'] } },
     'a Secret name with dots': { ...good, secretName: 'pull.acme.example' },
   };
   for (const [what, spec] of Object.entries(accepted)) it(`takes ${what}`, () => dryRun(spec));
@@ -40,29 +49,65 @@ describe('The API', () => {
     'no source at all': { spec: { namespaces }, says: 'there is no source: list at least one entry' },
     'empty lists of sources': { spec: { namespaces, registries: [], dockerConfigs: [] }, says: 'there is no source' },
     'no namespaces': { spec: { registries }, says: 'spec.namespaces: Required value' },
-    'namespaces without names or selector': { spec: { registries, namespaces: { exclude: { names: ['a'] } } }, says: 'say which namespaces are meant' },
+    'namespaces without names or selector': {
+      spec: { registries, namespaces: { exclude: { names: ['a'] } } },
+      says: 'say which namespaces are meant',
+    },
     'an empty list of names': { spec: { registries, namespaces: { names: [] } }, says: 'say which namespaces are meant' },
-    'key beside usernameKey': { spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', usernameKey: 'b' } }] }, says: 'set either key (a docker config) or usernameKey and passwordKey' },
-    'key beside passwordKey': { spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', passwordKey: 'b' } }] }, says: 'set either key' },
+    'key beside usernameKey': {
+      spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', usernameKey: 'b' } }] },
+      says: 'set either key (a docker config) or usernameKey and passwordKey',
+    },
+    'key beside passwordKey': {
+      spec: { ...good, registries: [{ server: 'ghcr.io', secretRef: { ...secretRef, key: 'a', passwordKey: 'b' } }] },
+      says: 'set either key',
+    },
     'a Secret name that is none': { spec: { ...good, secretName: 'Not_a_name' }, says: 'must be a valid Secret name' },
     'a policy that is none': { spec: { ...good, conflictPolicy: 'Overwrite' }, says: 'supported values: "Fail", "Adopt"' },
     'a deletion policy that is none': { spec: { ...good, deletionPolicy: 'Keep' }, says: 'supported values: "Delete", "Retain"' },
     'the same server twice': { spec: { ...good, registries: [...registries, ...registries] }, says: 'Duplicate value' },
-    'a server in capitals': { spec: { ...good, registries: [{ server: 'GHCR.io', secretRef }] }, says: 'must be a registry as in image names' },
-    'a server with spaces': { spec: { ...good, registries: [{ server: 'ghcr.io /x', secretRef }] }, says: 'must be a registry as in image names' },
-    'a glob that is none': { spec: { ...good, namespaces: { names: ['Team_[a-z]'] } }, says: 'must be the name of a namespace or a glob over it' },
-    'an expression In without values': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'In' }] } } }, says: 'In and NotIn need values' },
-    'an expression Exists with values': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } } }, says: 'Exists and DoesNotExist take none' },
-    'an operator that is none': { spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Like', values: ['b'] }] } } }, says: 'supported values: "In", "NotIn", "Exists", "DoesNotExist"' },
+    'a server in capitals': {
+      spec: { ...good, registries: [{ server: 'GHCR.io', secretRef }] },
+      says: 'must be a registry as in image names',
+    },
+    'a server with spaces': {
+      spec: { ...good, registries: [{ server: 'ghcr.io /x', secretRef }] },
+      says: 'must be a registry as in image names',
+    },
+    'a glob that is none': {
+      spec: { ...good, namespaces: { names: ['Team_[a-z]'] } },
+      says: 'must be the name of a namespace or a glob over it',
+    },
+    'an expression In without values': {
+      spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'In' }] } } },
+      says: 'In and NotIn need values',
+    },
+    'an expression Exists with values': {
+      spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } } },
+      says: 'Exists and DoesNotExist take none',
+    },
+    'an operator that is none': {
+      spec: { ...good, namespaces: { selector: { matchExpressions: [{ key: 'a', operator: 'Like', values: ['b'] }] } } },
+      says: 'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
+    },
     'labels of ours': { spec: { ...good, secretMetadata: { labels: { 'regcred.dev/x': 'y' } } }, says: 'set by regcred itself' },
-    'annotations of ours': { spec: { ...good, secretMetadata: { annotations: { 'regcred.dev/credential': 'y' } } }, says: 'set by regcred itself' },
+    'annotations of ours': {
+      spec: { ...good, secretMetadata: { annotations: { 'regcred.dev/credential': 'y' } } },
+      says: 'set by regcred itself',
+    },
     'labels that are none': { spec: { ...good, secretMetadata: { labels: { team: 'not a value' } } }, says: 'must be valid labels' },
     'a field that does not exist': { spec: { ...good, registry: 'x' }, says: 'unknown field "spec.registry"' },
-    'more registries than 64': { spec: { ...good, registries: Array.from({ length: 65 }, (_, at) => ({ server: `r${at}.example.com`, secretRef })) }, says: 'must have at most 64 items' },
+    'more registries than 64': {
+      spec: { ...good, registries: Array.from({ length: 65 }, (_, at) => ({ server: `r${at}.example.com`, secretRef })) },
+      says: 'must have at most 64 items',
+    },
   };
   for (const [what, { spec, says }] of Object.entries(refused)) {
     it(`refuses ${what}, and says how to mend it`, async () => {
-      const message = await dryRun(spec).then(() => 'it was accepted', (error: Error) => error.message);
+      const message = await dryRun(spec).then(
+        () => 'it was accepted',
+        (error: Error) => error.message,
+      );
       expect(message).to.contain(says);
     });
   }
@@ -71,12 +116,18 @@ describe('The API', () => {
     // The API server publishes the schema of a new kind a moment after it serves it.
     const explained = await eventually('the schema is published', () => cluster.kubectl('explain', 'regcred.spec', '--recursive'));
     for (const field of ['registries', 'dockerConfigs', 'serviceAccounts', 'conflictPolicy']) expect(explained).to.contain(field);
-    for (const path of ['regcred.spec.registries', 'regcred.spec.registries.secretRef.key', 'regcred.spec.namespaces.selector', 'regcred.status.summary']) {
+    for (const path of [
+      'regcred.spec.registries',
+      'regcred.spec.registries.secretRef.key',
+      'regcred.spec.namespaces.selector',
+      'regcred.status.summary',
+    ]) {
       expect(await cluster.kubectl('explain', path), path).to.match(/DESCRIPTION:\n +[^\s<]/);
     }
   });
 
   it('takes every sample', async () => {
-    for (const file of readdirSync('manifests/samples')) await cluster.kubectl('apply', '--dry-run=server', '-f', `manifests/samples/${file}`);
+    for (const file of readdirSync('manifests/samples'))
+      await cluster.kubectl('apply', '--dry-run=server', '-f', `manifests/samples/${file}`);
   });
 });

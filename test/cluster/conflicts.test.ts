@@ -3,7 +3,9 @@ import { type Cluster, type KubeObject, type Scene, SOURCES, theCluster } from '
 import { eventually } from '../support/eventually.ts';
 
 const DOCKER_CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
-const foreignConfig = { '.dockerconfigjson': JSON.stringify({ auths: { 'foreign.example.com': { auth: Buffer.from('somebody:else').toString('base64') } } }) };
+const foreignConfig = {
+  '.dockerconfigjson': JSON.stringify({ auths: { 'foreign.example.com': { auth: Buffer.from('somebody:else').toString('base64') } } }),
+};
 
 describe('A Secret of that name that is not ours', () => {
   let cluster: Cluster;
@@ -48,7 +50,13 @@ describe('A Secret of that name that is not ours', () => {
   });
 
   it('is taken over under Adopt, in place, and deleted with the credential', async () => {
-    const foreign = await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, { ...foreignConfig, stray: 'x' }, { labels: { team: 'a' } });
+    const foreign = await scene.secret(
+      namespace,
+      scene.name,
+      DOCKER_CONFIG_JSON,
+      { ...foreignConfig, stray: 'x' },
+      { labels: { team: 'a' } },
+    );
     await scene.credential({ conflictPolicy: 'Adopt' });
     await scene.ready();
     const adopted = await scene.secretIn(namespace);
@@ -70,7 +78,10 @@ describe('A Secret of that name that is not ours', () => {
   });
 
   const hopeless: Record<string, { make: () => Promise<KubeObject>; says: string }> = {
-    'of another type': { make: () => scene.secret(namespace, scene.name, 'Opaque', { a: 'b' }), says: 'type of a Secret cannot be changed' },
+    'of another type': {
+      make: () => scene.secret(namespace, scene.name, 'Opaque', { a: 'b' }),
+      says: 'type of a Secret cannot be changed',
+    },
     'marked immutable': {
       make: async () => {
         await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig);

@@ -71,7 +71,9 @@ describe('Deleting a RegistryCredential', () => {
   it('does not hang on a namespace that is Terminating, nor is such a namespace an error', async () => {
     const [namespace, other] = (await scene.placed(2)) as [string, string];
     // A finalizer of somebody's own keeps the namespace from going.
-    await scene.api.call('POST', `/api/v1/namespaces/${namespace}/configmaps`, { body: { metadata: { name: 'holds', finalizers: ['example.com/hold'] } } });
+    await scene.api.call('POST', `/api/v1/namespaces/${namespace}/configmaps`, {
+      body: { metadata: { name: 'holds', finalizers: ['example.com/hold'] } },
+    });
     await scene.api.call('DELETE', `/api/v1/namespaces/${namespace}`);
     await eventually('the status no longer counts it', async () => expect((await scene.status()).summary).to.equal('1/1'));
     await scene.ready();
@@ -84,7 +86,8 @@ describe('Deleting a RegistryCredential', () => {
 
   it('never puts a finalizer on a namespace, an account or a Secret', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
-    for (const { metadata } of [await scene.secretIn(namespace), await scene.account(namespace)]) expect(metadata).to.not.have.property('finalizers');
+    for (const { metadata } of [await scene.secretIn(namespace), await scene.account(namespace)])
+      expect(metadata).to.not.have.property('finalizers');
     await scene.api.call('DELETE', `/api/v1/namespaces/${namespace}`);
     await scene.gone('the namespace', () => scene.api.call('GET', `/api/v1/namespaces/${namespace}`));
   });

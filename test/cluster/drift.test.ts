@@ -15,9 +15,14 @@ describe('Drift', () => {
   const asWanted = async () => {
     const credential = await scene.credentialObject();
     const secret = await scene.secretIn(namespace);
-    expect(secret.metadata.labels).to.include({ 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': credential.metadata.uid });
+    expect(secret.metadata.labels).to.include({
+      'app.kubernetes.io/managed-by': 'regcred',
+      'regcred.dev/credential-uid': credential.metadata.uid,
+    });
     expect(secret.metadata.annotations).to.include({ 'regcred.dev/credential': scene.name });
-    expect(secret.metadata.ownerReferences?.map(({ uid, controller }) => ({ uid, controller }))).to.deep.equal([{ uid: credential.metadata.uid, controller: true }]);
+    expect(secret.metadata.ownerReferences?.map(({ uid, controller }) => ({ uid, controller }))).to.deep.equal([
+      { uid: credential.metadata.uid, controller: true },
+    ]);
     expect(Object.keys(secret.data ?? {})).to.deep.equal(['.dockerconfigjson']);
     expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('sample-password');
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
@@ -25,16 +30,20 @@ describe('Drift', () => {
 
   const drifts: Record<string, () => Promise<unknown>> = {
     'a Secret that is deleted': () => scene.deleteSecret(namespace),
-    'a Secret with other content': () => scene.patchSecret(namespace, { data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') } }),
+    'a Secret with other content': () =>
+      scene.patchSecret(namespace, { data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') } }),
     'a Secret with more in it': () => scene.patchSecret(namespace, { stringData: { more: 'x' } }),
     'a Secret without its uid label': () => scene.patchSecret(namespace, { metadata: { labels: { 'regcred.dev/credential-uid': null } } }),
-    'a Secret without its managed-by label': () => scene.patchSecret(namespace, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }),
+    'a Secret without its managed-by label': () =>
+      scene.patchSecret(namespace, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }),
     'a Secret without any label': () => scene.patchSecret(namespace, { metadata: { labels: null } }),
     'a Secret without its annotation': () => scene.patchSecret(namespace, { metadata: { annotations: null } }),
     'a Secret without its owner': () => scene.patchSecret(namespace, { metadata: { ownerReferences: null } }),
     'an account stripped of the reference': () => scene.patchAccount(namespace, { imagePullSecrets: null }),
-    'an account stripped of the reference and the record': () => scene.patchAccount(namespace, { metadata: { annotations: null }, imagePullSecrets: null }),
-    'an account deleted and made again by its controller': () => scene.api.call('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/default`),
+    'an account stripped of the reference and the record': () =>
+      scene.patchAccount(namespace, { metadata: { annotations: null }, imagePullSecrets: null }),
+    'an account deleted and made again by its controller': () =>
+      scene.api.call('DELETE', `/api/v1/namespaces/${namespace}/serviceaccounts/default`),
   };
   for (const [what, drift] of Object.entries(drifts)) {
     it(`is repaired: ${what}`, async () => {
@@ -52,13 +61,17 @@ describe('Drift', () => {
       await scene.patchAccount(namespace, { imagePullSecrets: [{ name: 'other' }] });
     });
     await scene.pullSecretsAre(namespace, ['other', scene.name]);
-    await eventually('the Secret is as wanted', async () => expect(Object.keys((await scene.secretIn(namespace)).data ?? {})).to.deep.equal(['.dockerconfigjson']));
+    await eventually('the Secret is as wanted', async () =>
+      expect(Object.keys((await scene.secretIn(namespace)).data ?? {})).to.deep.equal(['.dockerconfigjson']),
+    );
   });
 
   it('is left alone where it is not ours: labels and annotations that others put on the Secret', async () => {
     const { metadata } = await scene.patchSecret(namespace, { metadata: { labels: { team: 'a' }, annotations: { note: 'b' } } });
     await scene.rotate('rotated-sample');
-    await eventually('it is rotated', async () => expect((await scene.secretIn(namespace)).metadata.resourceVersion).to.not.equal(metadata.resourceVersion));
+    await eventually('it is rotated', async () =>
+      expect((await scene.secretIn(namespace)).metadata.resourceVersion).to.not.equal(metadata.resourceVersion),
+    );
     const secret = await scene.secretIn(namespace);
     expect(secret.metadata.labels).to.include({ team: 'a' });
     expect(secret.metadata.annotations).to.include({ note: 'b' });

@@ -24,7 +24,13 @@ describe('Placing', () => {
       { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', name: scene.name, uid: credential.metadata.uid, controller: true },
     ]);
     expect(await scene.dockerConfigIn(namespace)).to.deep.equal({
-      auths: { 'registry.example.com': { username: 'robot', password: 'sample-password', auth: Buffer.from('robot:sample-password').toString('base64') } },
+      auths: {
+        'registry.example.com': {
+          username: 'robot',
+          password: 'sample-password',
+          auth: Buffer.from('robot:sample-password').toString('base64'),
+        },
+      },
     });
     expect(credential.metadata.finalizers).to.deep.equal(['regcred.dev/cleanup']);
   });
@@ -61,18 +67,42 @@ describe('Placing', () => {
       'by glob': { namespaces: { names: ['SCENE-*'] }, placed: true },
       'not by a glob that covers only a part of the name': { namespaces: { names: ['SCENE'] }, placed: false },
       'by label': { namespaces: { selector: { matchLabels: { pull: 'SCENE' } } }, labels: { pull: 'SCENE' }, placed: true },
-      'not by a label of another value': { namespaces: { selector: { matchLabels: { pull: 'SCENE' } } }, labels: { pull: 'no' }, placed: false },
-      'by expression In': { namespaces: { selector: { matchExpressions: [{ key: 'pull', operator: 'In', values: ['a', 'SCENE'] }] } }, labels: { pull: 'SCENE' }, placed: true },
-      'by expression Exists': { namespaces: { selector: { matchExpressions: [{ key: 'SCENE', operator: 'Exists' }] } }, labels: { SCENE: '' }, placed: true },
-      'by name although the selector does not match': { namespaces: { names: ['SCENE-*'], selector: { matchLabels: { pull: 'SCENE' } } }, placed: true },
+      'not by a label of another value': {
+        namespaces: { selector: { matchLabels: { pull: 'SCENE' } } },
+        labels: { pull: 'no' },
+        placed: false,
+      },
+      'by expression In': {
+        namespaces: { selector: { matchExpressions: [{ key: 'pull', operator: 'In', values: ['a', 'SCENE'] }] } },
+        labels: { pull: 'SCENE' },
+        placed: true,
+      },
+      'by expression Exists': {
+        namespaces: { selector: { matchExpressions: [{ key: 'SCENE', operator: 'Exists' }] } },
+        labels: { SCENE: '' },
+        placed: true,
+      },
+      'by name although the selector does not match': {
+        namespaces: { names: ['SCENE-*'], selector: { matchLabels: { pull: 'SCENE' } } },
+        placed: true,
+      },
       'but not those excluded by name': { namespaces: { names: ['SCENE-*'], exclude: { names: ['NAMESPACE'] } }, placed: false },
-      'but not those excluded by label': { namespaces: { names: ['SCENE-*'], exclude: { selector: { matchLabels: { pull: 'no' } } } }, labels: { pull: 'no' }, placed: false },
+      'but not those excluded by label': {
+        namespaces: { names: ['SCENE-*'], exclude: { selector: { matchLabels: { pull: 'no' } } } },
+        labels: { pull: 'no' },
+        placed: false,
+      },
       'but not those that opt out': { namespaces: { names: ['SCENE-*'] }, labels: { 'regcred.dev/exclude': 'true' }, placed: false },
-      'and those whose opt-out label is not "true"': { namespaces: { names: ['SCENE-*'] }, labels: { 'regcred.dev/exclude': 'false' }, placed: true },
+      'and those whose opt-out label is not "true"': {
+        namespaces: { names: ['SCENE-*'] },
+        labels: { 'regcred.dev/exclude': 'false' },
+        placed: true,
+      },
     };
     for (const [how, { namespaces, labels = {}, placed }] of Object.entries(chosen)) {
       it(how, async () => {
-        const filled = <T>(value: T): T => JSON.parse(JSON.stringify(value).replaceAll('SCENE', scene.name).replaceAll('NAMESPACE', `${scene.name}-1`));
+        const filled = <T>(value: T): T =>
+          JSON.parse(JSON.stringify(value).replaceAll('SCENE', scene.name).replaceAll('NAMESPACE', `${scene.name}-1`));
         await scene.basicAuth();
         const namespace = await scene.namespace(filled(labels), `${scene.name}-1`);
         await scene.credential({ namespaces: filled(namespaces) as never });
@@ -88,7 +118,9 @@ describe('Placing', () => {
       await scene.basicAuth();
       const namespace = await scene.namespace();
       // exclude keeps it out of the namespaces of other tests.
-      await scene.credential({ namespaces: { selector: {}, exclude: { selector: { matchExpressions: [{ key: scene.name, operator: 'DoesNotExist' }] } } } });
+      await scene.credential({
+        namespaces: { selector: {}, exclude: { selector: { matchExpressions: [{ key: scene.name, operator: 'DoesNotExist' }] } } },
+      });
       await scene.ready('True', 'NoNamespaceMatches');
       await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [scene.name]: '' } } });
       await scene.secretPlaced(namespace);
@@ -100,10 +132,22 @@ describe('Placing', () => {
       'default, where nothing is said': { serviceAccounts: {}, referring: ['default'] },
       'by name, and then default only if it is named': { serviceAccounts: { names: ['robot'] }, referring: ['robot'] },
       'by glob': { serviceAccounts: { names: ['*'] }, referring: ['default', 'robot'] },
-      'by label, beside default': { serviceAccounts: { selector: { matchLabels: { pull: 'yes' } } }, labels: { pull: 'yes' }, referring: ['default', 'robot'] },
-      'by label alone': { serviceAccounts: { names: [], selector: { matchLabels: { pull: 'yes' } } }, labels: { pull: 'yes' }, referring: ['robot'] },
-      'none': { serviceAccounts: { names: [] }, referring: [] },
-      'but not those that opt out': { serviceAccounts: { names: ['*'] }, labels: { 'regcred.dev/exclude': 'true' }, referring: ['default'] },
+      'by label, beside default': {
+        serviceAccounts: { selector: { matchLabels: { pull: 'yes' } } },
+        labels: { pull: 'yes' },
+        referring: ['default', 'robot'],
+      },
+      'by label alone': {
+        serviceAccounts: { names: [], selector: { matchLabels: { pull: 'yes' } } },
+        labels: { pull: 'yes' },
+        referring: ['robot'],
+      },
+      none: { serviceAccounts: { names: [] }, referring: [] },
+      'but not those that opt out': {
+        serviceAccounts: { names: ['*'] },
+        labels: { 'regcred.dev/exclude': 'true' },
+        referring: ['default'],
+      },
     };
     for (const [how, { serviceAccounts, labels = {}, referring }] of Object.entries(chosen)) {
       it(how, async () => {
@@ -115,13 +159,21 @@ describe('Placing', () => {
         for (const account of ['default', 'robot']) {
           expect(await scene.pullSecrets(namespace, account), account).to.deep.equal(referring.includes(account) ? [scene.name] : []);
         }
-        expect((await scene.status()).serviceAccounts).to.deep.equal({ desired: referring.length, synced: referring.length, failed: 0, conflicted: 0 });
+        expect((await scene.status()).serviceAccounts).to.deep.equal({
+          desired: referring.length,
+          synced: referring.length,
+          failed: 0,
+          conflicted: 0,
+        });
       });
     }
   });
 
   it('gives the Secret another name, labels and annotations where the spec says so, and changes them in place', async () => {
-    const [namespace] = (await scene.placed(1, { secretName: `${scene.name}.pull`, secretMetadata: { labels: { team: 'a', old: 'x' }, annotations: { note: 'n' } } })) as [string];
+    const [namespace] = (await scene.placed(1, {
+      secretName: `${scene.name}.pull`,
+      secretMetadata: { labels: { team: 'a', old: 'x' }, annotations: { note: 'n' } },
+    })) as [string];
     const name = `${scene.name}.pull`;
     const before = await scene.secretIn(namespace, name);
     expect(before.metadata.labels).to.include({ team: 'a', old: 'x' });
@@ -171,8 +223,10 @@ describe('Taking back', () => {
   beforeEach(() => (scene = cluster.scene()));
 
   const changes: Record<string, (namespace: string) => Promise<unknown>> = {
-    'the label of the namespace is removed': (namespace) => scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { pull: null } } }),
-    'the namespace opts out': (namespace) => scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { 'regcred.dev/exclude': 'true' } } }),
+    'the label of the namespace is removed': (namespace) =>
+      scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { pull: null } } }),
+    'the namespace opts out': (namespace) =>
+      scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { 'regcred.dev/exclude': 'true' } } }),
     'the selector changes': () => scene.patchCredential({ namespaces: { selector: { matchLabels: { pull: 'other' } } } }),
     'the namespace is excluded': (namespace) => scene.patchCredential({ namespaces: { exclude: { names: [namespace] } } }),
   };

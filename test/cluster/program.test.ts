@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Cluster, theCluster } from '../support/cluster.ts';
-import { startControlPlane, type ControlPlane, kubectl } from '../support/controlplane.ts';
+import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
 import { install, leads, type OperatorProcess, startOperator } from '../support/operator.ts';
 
@@ -21,10 +21,20 @@ describe('The program', () => {
 
   describe('exits with 1 and one clear line', () => {
     const cases: Record<string, { env?: NodeJS.ProcessEnv; args?: string[]; kubeconfig?: string; says: string[] }> = {
-      'when settings are wrong, all at once': { args: ['--http-address', 'nowhere', '--concurrency', '0'], env: { REGCRED_LOG_LEVEL: 'loud' }, says: ['--http-address: "nowhere"', '--concurrency: "0"', 'REGCRED_LOG_LEVEL: "loud"'] },
-      'when the kubeconfig is not there': { args: ['--kubeconfig', '/nowhere/config'], says: ['kubeconfig is not usable', '/nowhere/config'] },
+      'when settings are wrong, all at once': {
+        args: ['--http-address', 'nowhere', '--concurrency', '0'],
+        env: { REGCRED_LOG_LEVEL: 'loud' },
+        says: ['--http-address: "nowhere"', '--concurrency: "0"', 'REGCRED_LOG_LEVEL: "loud"'],
+      },
+      'when the kubeconfig is not there': {
+        args: ['--kubeconfig', '/nowhere/config'],
+        says: ['kubeconfig is not usable', '/nowhere/config'],
+      },
       'when there is no kubeconfig at all': { env: { KUBECONFIG: '', HOME: '/nowhere' }, says: ['There is no kubeconfig'] },
-      'when the API server cannot be reached': { kubeconfig: 'unreachable', says: ['https://127.0.0.1:1', 'cannot be used', 'ECONNREFUSED'] },
+      'when the API server cannot be reached': {
+        kubeconfig: 'unreachable',
+        says: ['https://127.0.0.1:1', 'cannot be used', 'ECONNREFUSED'],
+      },
       'when the API server does not know it': { kubeconfig: 'unknown', says: ['cannot be used', 'Unauthorized'] },
       'when an address is taken': { env: { REGCRED_HTTP_ADDRESS: 'TAKEN' }, says: ['EADDRINUSE'] },
     };
@@ -34,14 +44,20 @@ describe('The program', () => {
         if (env.REGCRED_HTTP_ADDRESS) env.REGCRED_HTTP_ADDRESS = new URL(await cluster.operator.url()).host;
         const operator = start({ kubeconfig: file, env, args });
         expect(await operator.exit).to.equal(1);
-        const lines = operator.log().trim().split('\n').filter((line) => !line.startsWith('{'));
+        const lines = operator
+          .log()
+          .trim()
+          .split('\n')
+          .filter((line) => !line.startsWith('{'));
         expect(lines).to.have.lengthOf(1);
         for (const text of says) expect(lines[0]).to.contain(text);
       });
     }
 
     async function broken(how: string): Promise<string> {
-      const view = JSON.parse(await kubectl({ assets: cluster.controlPlane.assets, kubeconfig: cluster.kubeconfig }, 'config', 'view', '--raw', '-o', 'json'));
+      const view = JSON.parse(
+        await kubectl({ assets: cluster.controlPlane.assets, kubeconfig: cluster.kubeconfig }, 'config', 'view', '--raw', '-o', 'json'),
+      );
       if (how === 'unreachable') view.clusters[0].cluster.server = 'https://127.0.0.1:1';
       else view.users[0].user.token = 'not-a-token';
       const file = join(cluster.controlPlane.scratch, `${how}.kubeconfig`);
@@ -58,7 +74,14 @@ describe('The program', () => {
       expect(await response.text()).to.equal('ok\n');
     }
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    for (const name of ['regcred_leader 1', 'regcred_api_requests_total{', 'regcred_queue_depth', 'regcred_namespaces', 'process_resident_memory_bytes']) expect(metrics).to.contain(name);
+    for (const name of [
+      'regcred_leader 1',
+      'regcred_api_requests_total{',
+      'regcred_queue_depth',
+      'regcred_namespaces',
+      'process_resident_memory_bytes',
+    ])
+      expect(metrics).to.contain(name);
     expect((await fetch(`${url}/other`)).status).to.equal(404);
   });
 
@@ -104,7 +127,10 @@ describe('The program', () => {
 
   it('logs JSON, or lines where it is asked to, and never a value', async () => {
     for (const line of cluster.operator.log().trim().split('\n')) expect(JSON.parse(line)).to.include.keys('level', 'message', 'timestamp');
-    const operator = start({ kubeconfig: cluster.controlPlane.kubeconfig, env: { REGCRED_NAMESPACE: 'sources', REGCRED_LOG_FORMAT: 'text' } });
+    const operator = start({
+      kubeconfig: cluster.controlPlane.kubeconfig,
+      env: { REGCRED_NAMESPACE: 'sources', REGCRED_LOG_FORMAT: 'text' },
+    });
     await leads(operator);
     expect(operator.log()).to.match(/^\d\d:\d\d:\d\d\.\d{3} info {2}Starting\. {2}version=/m);
   });
@@ -130,7 +156,8 @@ describe('Without the CustomResourceDefinition', () => {
     // Long enough for several more tries.
     const since = performance.now();
     await eventually('it has tried more often', async () => {
-      const [, tries] = /regcred_watch_interruptions_total\{path="\/apis[^"]*"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
+      const [, tries] =
+        /regcred_watch_interruptions_total\{path="\/apis[^"]*"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
       expect(Number(tries)).to.be.above(3);
     });
     expect(performance.now() - since).to.be.above(0);

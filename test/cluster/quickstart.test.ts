@@ -27,11 +27,18 @@ describe('The quickstart', () => {
   it('shows the main job on a cluster of its own, ends by itself, and prints plain lines where there is no terminal', async () => {
     const run = quickstart();
     expect(await run.exit, run.output()).to.equal(0);
-    for (const said of ['team-a: the Secret acme is there', 'Ready: The Secret acme is in place in 5 namespaces', 'imagePullSecrets: [acme]', 'hold the new password', 'stripped, and repaired', 'Every Secret and every reference is gone', 'Everything held']) {
+    for (const said of [
+      'team-a: the Secret acme is there',
+      'Ready: The Secret acme is in place in 5 namespaces',
+      'imagePullSecrets: [acme]',
+      'hold the new password',
+      'stripped, and repaired',
+      'Every Secret and every reference is gone',
+      'Everything held',
+    ]) {
       expect(run.output()).to.contain(said);
     }
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there.
-    expect(run.output()).to.not.match(/[\x1b\r]/).and.to.not.contain('sample-password');
+    for (const unwanted of ['\x1b', '\r', 'sample-password']) expect(run.output()).to.not.contain(unwanted);
   });
 
   it('takes a docker config of yours, and says what is wrong where it holds no password', async () => {
@@ -50,7 +57,9 @@ describe('The quickstart', () => {
       return found as unknown as [string, string];
     });
     await eventually('the status has all six namespaces', async () => {
-      expect(await kubectl({ assets: cluster.controlPlane.assets, kubeconfig }, 'get', 'regcred', 'acme')).to.match(/acme +True +Synced +6\/6/);
+      expect(await kubectl({ assets: cluster.controlPlane.assets, kubeconfig }, 'get', 'regcred', 'acme')).to.match(
+        /acme +True +Synced +6\/6/,
+      );
     });
     expect(await ended(run.child, 'SIGINT')).to.equal(0);
   });
@@ -61,7 +70,8 @@ describe('The quickstart', () => {
     after(() => own.stop());
 
     it('plays in namespaces of its own, and leaves nothing behind', async () => {
-      const all = () => kubectl(own, 'get', 'namespaces,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,crds', '-A', '-o', 'name');
+      const all = () =>
+        kubectl(own, 'get', 'namespaces,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,crds', '-A', '-o', 'name');
       const before = await all();
       const run = quickstart('--kubeconfig', own.kubeconfig);
       expect(await run.exit, run.output()).to.equal(0);

@@ -53,7 +53,9 @@ describe('Requests', () => {
     const from = audited().length;
     await scene.rotate('rotated-sample');
     for (const namespace of namespaces) {
-      await eventually('it is rotated', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
+      await eventually('it is rotated', async () =>
+        expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
+      );
     }
     await scene.told('Rotated');
     const { 'patch registrycredentials status': _, ...counts } = countedSince(from);
@@ -69,21 +71,27 @@ describe('Requests', () => {
     // A later credential is done: by then all that was to be written for this one would have been.
     const later = cluster.scene();
     await later.placed(1);
-    const writes = audited().slice(from).filter(({ verb, objectRef }) => !['list', 'watch', 'get'].includes(verb) && objectRef?.resource !== 'leases');
+    const writes = audited()
+      .slice(from)
+      .filter(({ verb, objectRef }) => !['list', 'watch', 'get'].includes(verb) && objectRef?.resource !== 'leases');
     expect(writes.filter(({ requestURI }) => !requestURI.includes(later.name) && !requestURI.includes('/events'))).to.deep.equal([]);
   });
 
   it('never list or watch all Secrets of the cluster', () => {
     const reads = audited().filter(({ verb, objectRef }) => ['list', 'watch', 'get'].includes(verb) && objectRef?.resource === 'secrets');
     expect(reads.length).to.be.above(0);
-    for (const { requestURI } of reads) expect(requestURI).to.match(/labelSelector=app.kubernetes.io%2Fmanaged-by%3Dregcred|fieldSelector=metadata.name%3D/);
+    for (const { requestURI } of reads)
+      expect(requestURI).to.match(/labelSelector=app.kubernetes.io%2Fmanaged-by%3Dregcred|fieldSelector=metadata.name%3D/);
   });
 
   it('are none but for the Lease while nothing changes', async () => {
     await scene.placed(5);
     await scene.told('Synced');
     const from = audited().length;
-    const leases = () => audited().slice(from).filter(({ objectRef }) => objectRef?.resource === 'leases').length;
+    const leases = () =>
+      audited()
+        .slice(from)
+        .filter(({ objectRef }) => objectRef?.resource === 'leases').length;
     await eventually('the Lease was renewed twice', () => expect(leases()).to.be.at.least(2));
     expect(countedSince(from)).to.deep.equal({});
   });

@@ -18,7 +18,11 @@ interface Case {
 }
 
 const DOCKER_CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
-const opaque = (config: unknown): Case => ({ type: 'Opaque', values: { 'config.json': typeof config === 'string' ? config : JSON.stringify(config) }, ref: { key: 'config.json' } });
+const opaque = (config: unknown): Case => ({
+  type: 'Opaque',
+  values: { 'config.json': typeof config === 'string' ? config : JSON.stringify(config) },
+  ref: { key: 'config.json' },
+});
 
 describe('Sources', () => {
   let cluster: Cluster;
@@ -37,15 +41,47 @@ describe('Sources', () => {
   describe('of every kind are read', () => {
     const config = { auths: { 'registry.example.com': auth(), 'other.example.com': auth('else:elsewhere') } };
     const kinds: Record<string, Case & { servers: string[] }> = {
-      'basic-auth': { type: 'kubernetes.io/basic-auth', values: { username: 'robot', password: CANARY }, servers: ['registry.example.com'] },
-      'dockerconfigjson: only the entry for the server': { values: { '.dockerconfigjson': JSON.stringify(config) }, servers: ['registry.example.com'] },
-      'dockerconfigjson, whole': { values: { '.dockerconfigjson': JSON.stringify(config) }, whole: true, servers: ['other.example.com', 'registry.example.com'] },
-      'legacy dockercfg': { type: 'kubernetes.io/dockercfg', values: { '.dockercfg': JSON.stringify(config.auths) }, servers: ['registry.example.com'] },
-      'legacy dockercfg, whole': { type: 'kubernetes.io/dockercfg', values: { '.dockercfg': JSON.stringify(config.auths) }, whole: true, servers: ['other.example.com', 'registry.example.com'] },
-      'Opaque with username and password': { type: 'Opaque', values: { username: 'robot', password: CANARY }, servers: ['registry.example.com'] },
-      'Opaque with keys of other names': { type: 'Opaque', values: { user: 'robot', token: CANARY }, ref: { usernameKey: 'user', passwordKey: 'token' }, servers: ['registry.example.com'] },
+      'basic-auth': {
+        type: 'kubernetes.io/basic-auth',
+        values: { username: 'robot', password: CANARY },
+        servers: ['registry.example.com'],
+      },
+      'dockerconfigjson: only the entry for the server': {
+        values: { '.dockerconfigjson': JSON.stringify(config) },
+        servers: ['registry.example.com'],
+      },
+      'dockerconfigjson, whole': {
+        values: { '.dockerconfigjson': JSON.stringify(config) },
+        whole: true,
+        servers: ['other.example.com', 'registry.example.com'],
+      },
+      'legacy dockercfg': {
+        type: 'kubernetes.io/dockercfg',
+        values: { '.dockercfg': JSON.stringify(config.auths) },
+        servers: ['registry.example.com'],
+      },
+      'legacy dockercfg, whole': {
+        type: 'kubernetes.io/dockercfg',
+        values: { '.dockercfg': JSON.stringify(config.auths) },
+        whole: true,
+        servers: ['other.example.com', 'registry.example.com'],
+      },
+      'Opaque with username and password': {
+        type: 'Opaque',
+        values: { username: 'robot', password: CANARY },
+        servers: ['registry.example.com'],
+      },
+      'Opaque with keys of other names': {
+        type: 'Opaque',
+        values: { user: 'robot', token: CANARY },
+        ref: { usernameKey: 'user', passwordKey: 'token' },
+        servers: ['registry.example.com'],
+      },
       'Opaque with a docker config': { ...opaque(config), servers: ['registry.example.com'] },
-      'a docker config with username and password in place of auth': { ...opaque({ auths: { 'registry.example.com': { username: 'robot', password: CANARY } } }), servers: ['registry.example.com'] },
+      'a docker config with username and password in place of auth': {
+        ...opaque({ auths: { 'registry.example.com': { username: 'robot', password: CANARY } } }),
+        servers: ['registry.example.com'],
+      },
     };
     for (const [what, { servers, ...source }] of Object.entries(kinds)) {
       it(what, async () => {
@@ -58,17 +94,32 @@ describe('Sources', () => {
     }
 
     it('Docker Hub by any of its names, written as the kubelet finds it, with the email', async () => {
-      const namespace = await place({ ...opaque({ auths: { 'registry-1.docker.io': { ...auth(), email: 'robot@example.com' } } }), server: 'docker.io' });
+      const namespace = await place({
+        ...opaque({ auths: { 'registry-1.docker.io': { ...auth(), email: 'robot@example.com' } } }),
+        server: 'docker.io',
+      });
       await scene.ready();
       expect(await scene.dockerConfigIn(namespace)).to.deep.equal({
-        auths: { 'https://index.docker.io/v1/': { auth: base64(`robot:${CANARY}`), email: 'robot@example.com', password: CANARY, username: 'robot' } },
+        auths: {
+          'https://index.docker.io/v1/': {
+            auth: base64(`robot:${CANARY}`),
+            email: 'robot@example.com',
+            password: CANARY,
+            username: 'robot',
+          },
+        },
       });
     });
 
     it('registries over later dockerConfigs over earlier ones', async () => {
       const namespace = await scene.namespace();
       // The first has a, b and c, the second a and b, the third only a.
-      const config = (who: string) => JSON.stringify({ auths: Object.fromEntries(['a', 'b', 'c'].slice(0, 4 - Number(who)).map((host) => [`${host}.example.com`, auth(`${who}:${CANARY}`)])) });
+      const config = (who: string) =>
+        JSON.stringify({
+          auths: Object.fromEntries(
+            ['a', 'b', 'c'].slice(0, 4 - Number(who)).map((host) => [`${host}.example.com`, auth(`${who}:${CANARY}`)]),
+          ),
+        });
       await scene.secret(SOURCES, `${scene.name}-1`, DOCKER_CONFIG_JSON, { '.dockerconfigjson': config('1') });
       await scene.secret(SOURCES, `${scene.name}-2`, DOCKER_CONFIG_JSON, { '.dockerconfigjson': config('2') });
       await scene.secret(SOURCES, `${scene.name}-3`, DOCKER_CONFIG_JSON, { '.dockerconfigjson': config('3') });
@@ -76,31 +127,113 @@ describe('Sources', () => {
       await scene.credential({ dockerConfigs: [ref(1), ref(2)], registries: [{ server: 'a.example.com', ...ref(3) }] });
       await scene.ready();
       const { auths } = await scene.dockerConfigIn(namespace);
-      expect(Object.entries(auths).map(([server, { username }]) => `${server} ${username}`)).to.deep.equal(['a.example.com 3', 'b.example.com 2', 'c.example.com 1']);
+      expect(Object.entries(auths).map(([server, { username }]) => `${server} ${username}`)).to.deep.equal([
+        'a.example.com 3',
+        'b.example.com 2',
+        'c.example.com 1',
+      ]);
     });
   });
 
   describe('that cannot work are reported before anything is placed, by name and with the mend', () => {
     const traps: Record<string, Case & { reason: string; says: (string | RegExp)[] }> = {
       'not JSON': { ...opaque(`{"auths": ${CANARY}`), reason: 'NotJSON', says: ['key "config.json"', 'not a JSON object'] },
-      'JSON encoded in base64 twice': { ...opaque(base64(JSON.stringify({ auths: { 'registry.example.com': auth() } }))), reason: 'EncodedTwice', says: ['base64-encoded twice', 'stringData'] },
+      'JSON encoded in base64 twice': {
+        ...opaque(base64(JSON.stringify({ auths: { 'registry.example.com': auth() } }))),
+        reason: 'EncodedTwice',
+        says: ['base64-encoded twice', 'stringData'],
+      },
       'auths missing': { ...opaque({ 'registry.example.com': auth() }), reason: 'AuthsMissing', says: ['"auths"', 'docker login'] },
-      'auth that is not base64': { ...opaque({ auths: { 'registry.example.com': { auth: `${CANARY}!` } } }), reason: 'AuthNotBase64', says: ['registry.example.com', 'not base64'] },
-      'auth that is base64, but of no user:pass': { ...opaque({ auths: { 'registry.example.com': auth(`${CANARY}!`) } }), reason: 'AuthNotBase64', says: ['no colon', 'username:password'] },
-      'auth encoded twice': { ...opaque({ auths: { 'registry.example.com': auth(base64(`robot:${CANARY}`)) } }), reason: 'EncodedTwice', says: ['"auth" was base64-encoded twice'] },
-      'auth with a trailing newline inside': { ...opaque({ auths: { 'registry.example.com': auth(`robot:${CANARY}\n`) } }), reason: 'TrailingNewline', says: ['newline', "printf '%s'"] },
-      'an empty password': { ...opaque({ auths: { 'registry.example.com': auth('robot:') } }), reason: 'EmptyPassword', says: ['password is empty'] },
-      'an empty password in a basic-auth Secret': { type: 'kubernetes.io/basic-auth', values: { username: CANARY, password: '' }, reason: 'EmptyPassword', says: ['password is empty'] },
-      'a username with a colon': { type: 'kubernetes.io/basic-auth', values: { username: `robot:${CANARY}`, password: 'x' }, reason: 'ColonInUsername', says: ['colon'] },
-      'the docker login of Docker Desktop': { ...opaque({ auths: { 'registry.example.com': {} }, credsStore: 'desktop' }), reason: 'PasswordInCredentialStore', says: ['credential store', 'basic-auth'] },
-      'a credential helper for the server': { ...opaque({ auths: {}, credHelpers: { 'registry.example.com': 'gcloud' } }), reason: 'PasswordInCredentialStore', says: ['credHelpers'] },
-      'an identity token alone': { ...opaque({ auths: { 'registry.example.com': { auth: base64('00000000-0000:'), identitytoken: CANARY } } }), reason: 'IdentityTokenOnly', says: ['identity token', 'username and a password'] },
-      'no entry for the server': { ...opaque({ auths: { 'a.example.com': auth(), 'b.example.com': auth() } }), reason: 'ServerMissing', says: ['a.example.com, b.example.com', 'no entry for registry.example.com'] },
-      'a Secret of the wrong type': { type: 'kubernetes.io/tls', values: { 'tls.crt': CANARY, 'tls.key': CANARY }, reason: 'WrongSecretType', says: ['"kubernetes.io/tls"', 'kubernetes.io/basic-auth'] },
-      'a missing key': { type: 'Opaque', values: { user: CANARY, password: CANARY }, reason: 'KeyMissing', says: ['"username"', 'password, user'] },
-      'a missing docker config key': { type: 'Opaque', values: { 'config.yaml': CANARY }, ref: { key: 'config.json' }, reason: 'KeyMissing', says: ['"config.json"', 'config.yaml'] },
-      'a whole config in an Opaque Secret, without its key': { type: 'Opaque', values: { 'config.json': CANARY }, whole: true, reason: 'KeyMissing', says: ['secretRef.key'] },
-      'a username and password under dockerConfigs': { type: 'kubernetes.io/basic-auth', values: { username: 'robot', password: CANARY }, whole: true, reason: 'WrongSecretType', says: ['under spec.registries'] },
+      'auth that is not base64': {
+        ...opaque({ auths: { 'registry.example.com': { auth: `${CANARY}!` } } }),
+        reason: 'AuthNotBase64',
+        says: ['registry.example.com', 'not base64'],
+      },
+      'auth that is base64, but of no user:pass': {
+        ...opaque({ auths: { 'registry.example.com': auth(`${CANARY}!`) } }),
+        reason: 'AuthNotBase64',
+        says: ['no colon', 'username:password'],
+      },
+      'auth encoded twice': {
+        ...opaque({ auths: { 'registry.example.com': auth(base64(`robot:${CANARY}`)) } }),
+        reason: 'EncodedTwice',
+        says: ['"auth" was base64-encoded twice'],
+      },
+      'auth with a trailing newline inside': {
+        ...opaque({ auths: { 'registry.example.com': auth(`robot:${CANARY}\n`) } }),
+        reason: 'TrailingNewline',
+        says: ['newline', "printf '%s'"],
+      },
+      'an empty password': {
+        ...opaque({ auths: { 'registry.example.com': auth('robot:') } }),
+        reason: 'EmptyPassword',
+        says: ['password is empty'],
+      },
+      'an empty password in a basic-auth Secret': {
+        type: 'kubernetes.io/basic-auth',
+        values: { username: CANARY, password: '' },
+        reason: 'EmptyPassword',
+        says: ['password is empty'],
+      },
+      'a username with a colon': {
+        type: 'kubernetes.io/basic-auth',
+        values: { username: `robot:${CANARY}`, password: 'x' },
+        reason: 'ColonInUsername',
+        says: ['colon'],
+      },
+      'the docker login of Docker Desktop': {
+        ...opaque({ auths: { 'registry.example.com': {} }, credsStore: 'desktop' }),
+        reason: 'PasswordInCredentialStore',
+        says: ['credential store', 'basic-auth'],
+      },
+      'a credential helper for the server': {
+        ...opaque({ auths: {}, credHelpers: { 'registry.example.com': 'gcloud' } }),
+        reason: 'PasswordInCredentialStore',
+        says: ['credHelpers'],
+      },
+      'an identity token alone': {
+        ...opaque({ auths: { 'registry.example.com': { auth: base64('00000000-0000:'), identitytoken: CANARY } } }),
+        reason: 'IdentityTokenOnly',
+        says: ['identity token', 'username and a password'],
+      },
+      'no entry for the server': {
+        ...opaque({ auths: { 'a.example.com': auth(), 'b.example.com': auth() } }),
+        reason: 'ServerMissing',
+        says: ['a.example.com, b.example.com', 'no entry for registry.example.com'],
+      },
+      'a Secret of the wrong type': {
+        type: 'kubernetes.io/tls',
+        values: { 'tls.crt': CANARY, 'tls.key': CANARY },
+        reason: 'WrongSecretType',
+        says: ['"kubernetes.io/tls"', 'kubernetes.io/basic-auth'],
+      },
+      'a missing key': {
+        type: 'Opaque',
+        values: { user: CANARY, password: CANARY },
+        reason: 'KeyMissing',
+        says: ['"username"', 'password, user'],
+      },
+      'a missing docker config key': {
+        type: 'Opaque',
+        values: { 'config.yaml': CANARY },
+        ref: { key: 'config.json' },
+        reason: 'KeyMissing',
+        says: ['"config.json"', 'config.yaml'],
+      },
+      'a whole config in an Opaque Secret, without its key': {
+        type: 'Opaque',
+        values: { 'config.json': CANARY },
+        whole: true,
+        reason: 'KeyMissing',
+        says: ['secretRef.key'],
+      },
+      'a username and password under dockerConfigs': {
+        type: 'kubernetes.io/basic-auth',
+        values: { username: 'robot', password: CANARY },
+        whole: true,
+        reason: 'WrongSecretType',
+        says: ['under spec.registries'],
+      },
     };
     for (const [what, { reason, says, ...source }] of Object.entries(traps)) {
       it(what, async () => {
@@ -108,11 +241,16 @@ describe('Sources', () => {
         const ready = await scene.ready('False', reason);
         const condition = await scene.condition('SourcesReady');
         expect(condition).to.include({ status: 'False', reason });
-        for (const text of [`Secret ${SOURCES}/${scene.name}`, ...says]) expect(ready.message).to.match(typeof text === 'string' ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
+        for (const text of [`Secret ${SOURCES}/${scene.name}`, ...says])
+          expect(ready.message).to.match(typeof text === 'string' ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
         await scene.secretGone(namespace);
         expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
         await scene.told(reason);
-        const told = [await cluster.kubectl('get', 'regcred', scene.name, '-o', 'yaml'), JSON.stringify(await scene.events()), cluster.operator.log()].join('\n');
+        const told = [
+          await cluster.kubectl('get', 'regcred', scene.name, '-o', 'yaml'),
+          JSON.stringify(await scene.events()),
+          cluster.operator.log(),
+        ].join('\n');
         for (const secret of [CANARY, base64(CANARY).replace(/=+$/, ''), base64(`robot:${CANARY}`)]) expect(told).to.not.contain(secret);
       });
     }
@@ -121,7 +259,9 @@ describe('Sources', () => {
       await scene.namespace();
       const refs = await Promise.all(
         [1, 2, 3].map(async (at) => {
-          const auths = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`r${at}-${n}.example.com`, auth(`robot:${'x'.repeat(700)}`)]));
+          const auths = Object.fromEntries(
+            Array.from({ length: 300 }, (_, n) => [`r${at}-${n}.example.com`, auth(`robot:${'x'.repeat(700)}`)]),
+          );
           await scene.secret(SOURCES, `${scene.name}-${at}`, DOCKER_CONFIG_JSON, { '.dockerconfigjson': JSON.stringify({ auths }) });
           return { secretRef: { namespace: SOURCES, name: `${scene.name}-${at}` } };
         }),
@@ -132,7 +272,12 @@ describe('Sources', () => {
 
     it('two registries that mean the same server', async () => {
       const secretRef = await scene.basicAuth();
-      await scene.credential({ registries: [{ server: 'docker.io', secretRef }, { server: 'https://index.docker.io/v1/', secretRef }] });
+      await scene.credential({
+        registries: [
+          { server: 'docker.io', secretRef },
+          { server: 'https://index.docker.io/v1/', secretRef },
+        ],
+      });
       expect((await scene.ready('False', 'DuplicateServer')).message).to.contain('docker.io and https://index.docker.io/v1/');
     });
 
@@ -198,7 +343,9 @@ describe('Sources', () => {
     const accounts = await Promise.all(namespaces.map((namespace) => scene.account(namespace)));
     await scene.rotate('rotated-sample');
     for (const [at, namespace] of namespaces.entries()) {
-      await eventually('the copy follows', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
+      await eventually('the copy follows', async () =>
+        expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
+      );
       expect((await scene.secretIn(namespace)).metadata.uid).to.equal(before[at]?.metadata.uid);
       expect((await scene.account(namespace)).metadata.resourceVersion).to.equal(accounts[at]?.metadata.resourceVersion);
     }
@@ -212,7 +359,9 @@ describe('Sources', () => {
     await scene.credential({ dockerConfigs: [{ secretRef: { namespace: SOURCES, name: broken, key: 'config.json' } }] }, broken);
     await scene.ready('False', 'NotJSON', broken);
     await scene.rotate('rotated-sample');
-    await eventually('the other goes on', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
+    await eventually('the other goes on', async () =>
+      expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
+    );
     await scene.ready();
   });
 

@@ -20,7 +20,11 @@ describe('The status', () => {
     await scene.placed(2, { secretName: `${scene.name}-pull` });
     const lines = (await cluster.kubectl('get', 'regcred', scene.name, '-o', 'wide')).trim().split('\n');
     expect(lines[0]?.split(/\s+/)).to.deep.equal(['NAME', 'READY', 'REASON', 'NAMESPACES', 'SECRET', 'AGE', 'MESSAGE']);
-    expect(lines[1]).to.match(new RegExp(`^${scene.name} +True +Synced +2/2 +${scene.name}-pull +\\S+ +The Secret ${scene.name}-pull is in place in 2 namespaces, and 2 ServiceAccounts refer to it\\.`));
+    expect(lines[1]).to.match(
+      new RegExp(
+        `^${scene.name} +True +Synced +2/2 +${scene.name}-pull +\\S+ +The Secret ${scene.name}-pull is in place in 2 namespaces, and 2 ServiceAccounts refer to it\\.`,
+      ),
+    );
     expect(await cluster.kubectl('get', 'regcred', scene.name)).to.not.contain('MESSAGE');
   });
 
@@ -28,7 +32,8 @@ describe('The status', () => {
     await scene.placed(1);
     await eventually('there is an Event', async () => expect(await scene.events()).to.have.lengthOf(1));
     const described = await cluster.kubectl('describe', 'regcred', scene.name);
-    for (const text of ['SourcesReady', 'SecretsSynced', 'ServiceAccountsSynced', 'Normal  Synced', 'is in place in 1 namespace']) expect(described).to.contain(text);
+    for (const text of ['SourcesReady', 'SecretsSynced', 'ServiceAccountsSynced', 'Normal  Synced', 'is in place in 1 namespace'])
+      expect(described).to.contain(text);
   });
 
   it('has four conditions, each with a generation, a CamelCase reason and a sentence', async () => {
@@ -36,7 +41,12 @@ describe('The status', () => {
     const { metadata } = await scene.credentialObject();
     const { conditions, observedGeneration, ...counts } = await scene.status();
     expect(observedGeneration).to.equal(metadata.generation);
-    expect(conditions?.map(({ type, status }) => `${type}=${status}`)).to.have.members(['Ready=True', 'SourcesReady=True', 'SecretsSynced=True', 'ServiceAccountsSynced=True']);
+    expect(conditions?.map(({ type, status }) => `${type}=${status}`)).to.have.members([
+      'Ready=True',
+      'SourcesReady=True',
+      'SecretsSynced=True',
+      'ServiceAccountsSynced=True',
+    ]);
     for (const condition of conditions ?? []) {
       expect(condition.observedGeneration).to.equal(metadata.generation);
       expect(condition.reason).to.match(/^[A-Z][A-Za-z]+$/);
@@ -84,7 +94,9 @@ describe('The status', () => {
     expect(failures?.map(({ namespace }) => namespace)).to.deep.equal([...namespaces].sort().slice(0, 20));
     expect(counters).to.deep.equal({ desired: 25, synced: 0, failed: 0, conflicted: 25 });
     expect(summary).to.equal('0/25');
-    expect((await scene.condition('Ready')).message).to.contain('And 22 more, see status.failures.').and.have.lengthOf.below(1025);
+    expect((await scene.condition('Ready')).message)
+      .to.contain('And 22 more, see status.failures.')
+      .and.have.lengthOf.below(1025);
   });
 
   it('is written at most about once a second while much changes', async () => {
@@ -120,7 +132,9 @@ describe('The status', () => {
     await scene.patchCredential({ suspend: false });
     await scene.ready();
     await scene.pullSecretsAre(namespace, [scene.name]);
-    await eventually('it is rotated', async () => expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'));
+    await eventually('it is rotated', async () =>
+      expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
+    );
   });
 
   it('tells of a write that is denied in one namespace, in the API server’s words, and the others go on', async () => {
@@ -135,7 +149,10 @@ describe('The status', () => {
     const { namespaces, serviceAccounts, failures } = await scene.status();
     expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
     expect(serviceAccounts).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
-    expect(failures?.map(({ kind, name, reason }) => `${kind} ${name} ${reason}`)).to.have.members([`Secret ${scene.name} Forbidden`, 'ServiceAccount default Forbidden']);
+    expect(failures?.map(({ kind, name, reason }) => `${kind} ${name} ${reason}`)).to.have.members([
+      `Secret ${scene.name} Forbidden`,
+      'ServiceAccount default Forbidden',
+    ]);
     await allowWrites(scene, closed);
     await scene.ready();
     await scene.secretIn(closed);
@@ -150,7 +167,11 @@ describe('The status', () => {
     await scene.basicAuth();
     await scene.ready();
     await eventually('three Events', async () =>
-      expect((await scene.events()).map(({ type, reason }) => `${type} ${reason}`)).to.have.members(['Normal Synced', 'Warning SourceMissing', 'Normal Synced']),
+      expect((await scene.events()).map(({ type, reason }) => `${type} ${reason}`)).to.have.members([
+        'Normal Synced',
+        'Warning SourceMissing',
+        'Normal Synced',
+      ]),
     );
   });
 });

@@ -22,7 +22,9 @@ export async function assetsDirectory(say: (line: string) => void): Promise<stri
   if (given) {
     const missing = NAMES.filter((name) => !existsSync(join(given, name)));
     if (missing.length === 0) return given;
-    throw new AssetsError(`KUBEBUILDER_ASSETS is ${given}, which has no ${missing.join(', no ')}. Put them there, or unset KUBEBUILDER_ASSETS to have them built with Go.`);
+    throw new AssetsError(
+      `KUBEBUILDER_ASSETS is ${given}, which has no ${missing.join(', no ')}. Put them there, or unset KUBEBUILDER_ASSETS to have them built with Go.`,
+    );
   }
   const directory = join(cacheDirectory(), `controlplane-${fingerprint()}`);
   if (!existsSync(directory)) await build(directory, say);
@@ -45,7 +47,11 @@ function ldflags(): string {
   const [, version = ''] = /k8s\.io\/kubernetes (v\S+)/.exec(readFileSync(join(MODULE, 'go.mod'), 'utf8')) ?? [];
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
   const packages = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'];
-  const set = packages.flatMap((path) => [`-X ${path}.gitVersion=${version}`, `-X ${path}.gitMajor=${major}`, `-X ${path}.gitMinor=${minor}`]);
+  const set = packages.flatMap((path) => [
+    `-X ${path}.gitVersion=${version}`,
+    `-X ${path}.gitMajor=${major}`,
+    `-X ${path}.gitMinor=${minor}`,
+  ]);
   return ['-s', '-w', ...set].join(' ');
 }
 
@@ -54,7 +60,9 @@ async function build(directory: string, say: (line: string) => void): Promise<vo
   const scratch = `${directory}.${process.pid}`;
   mkdirSync(scratch, { recursive: true });
   try {
-    say('Building the control plane (etcd, kube-apiserver, kube-controller-manager, kubectl) from source. This is done once, and takes some minutes.');
+    say(
+      'Building the control plane (etcd, kube-apiserver, kube-controller-manager, kubectl) from source. This is done once, and takes some minutes.',
+    );
     const since = performance.now();
     await run(['mod', 'download'], 'downloading the modules', since, say);
     const flags = ['-trimpath', '-buildvcs=false', '-ldflags', ldflags()];
@@ -72,18 +80,27 @@ function requireGo(): void {
   const needed = /^go (\d+)\.(\d+)/m.exec(readFileSync(join(MODULE, 'go.mod'), 'utf8')) ?? [];
   const asked = spawnSync('go', ['env', 'GOVERSION'], { cwd: MODULE, encoding: 'utf8' });
   const want = `${needed[1]}.${needed[2]}`;
-  if (asked.error) throw new AssetsError(`Go is not installed, and the control plane is built with Go ${want} or newer. Install it (https://go.dev/dl), and try again. ${ALTERNATIVES}`);
+  if (asked.error)
+    throw new AssetsError(
+      `Go is not installed, and the control plane is built with Go ${want} or newer. Install it (https://go.dev/dl), and try again. ${ALTERNATIVES}`,
+    );
   const [, major, minor] = /^go(\d+)\.(\d+)/.exec(asked.stdout.trim()) ?? [];
   const enough = Number(major) > Number(needed[1]) || (major === needed[1] && Number(minor) >= Number(needed[2]));
   if (asked.status !== 0 || !enough) {
     const found = asked.stdout.trim() || asked.stderr.trim().split('\n')[0];
-    throw new AssetsError(`The Go that is installed is too old (${found}); the control plane is built with Go ${want} or newer. Install that (https://go.dev/dl), and try again. ${ALTERNATIVES}`);
+    throw new AssetsError(
+      `The Go that is installed is too old (${found}); the control plane is built with Go ${want} or newer. Install that (https://go.dev/dl), and try again. ${ALTERNATIVES}`,
+    );
   }
 }
 
 /** Runs one Go command, and says at times how long it has taken: minutes of silence look like a hang. */
 async function run(args: string[], what: string, since: number, say: (line: string) => void): Promise<void> {
-  const child: ChildProcess = spawn('go', args, { cwd: MODULE, env: { ...process.env, CGO_ENABLED: '0' }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child: ChildProcess = spawn('go', args, {
+    cwd: MODULE,
+    env: { ...process.env, CGO_ENABLED: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     stderr = (stderr + chunk).slice(-4000);

@@ -27,11 +27,13 @@ export interface KubeObject {
   data?: Record<string, string>;
   imagePullSecrets?: { name: string }[];
   // Each kind has its own.
-  spec?: any;
-  status?: any;
+  spec?: unknown;
+  status?: unknown;
 }
 
-type SpecInput = Partial<Omit<RegistryCredentialSpec, 'serviceAccounts'>> & { serviceAccounts?: Partial<RegistryCredentialSpec['serviceAccounts']> };
+type SpecInput = Partial<Omit<RegistryCredentialSpec, 'serviceAccounts'>> & {
+  serviceAccounts?: Partial<RegistryCredentialSpec['serviceAccounts']>;
+};
 type Condition = NonNullable<RegistryCredentialStatus['conditions']>[number];
 
 /** Where the tests keep their sources. */
@@ -135,7 +137,13 @@ export class Scene {
   }
 
   /** A Secret; values are given plain. */
-  async secret(namespace: string, name: string, type: string, values: Record<string, string | Buffer>, metadata: object = {}): Promise<KubeObject> {
+  async secret(
+    namespace: string,
+    name: string,
+    type: string,
+    values: Record<string, string | Buffer>,
+    metadata: object = {},
+  ): Promise<KubeObject> {
     const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
     return this.api.call('POST', `/api/v1/namespaces/${namespace}/secrets`, { body: { type, data, metadata: { ...metadata, name } } });
   }
@@ -212,7 +220,10 @@ export class Scene {
   }
 
   /** The docker config in the Secret, as the kubelet would parse it. */
-  async dockerConfigIn(namespace: string, name = this.name): Promise<{ auths: Record<string, { username: string; password: string; auth: string; email?: string }> }> {
+  async dockerConfigIn(
+    namespace: string,
+    name = this.name,
+  ): Promise<{ auths: Record<string, { username: string; password: string; auth: string; email?: string }> }> {
     const { data } = await this.secretIn(namespace, name);
     return JSON.parse(Buffer.from(data?.['.dockerconfigjson'] ?? '', 'base64').toString());
   }
@@ -245,8 +256,14 @@ export class Scene {
     return eventually(`${name} is Ready=${status} ${reason ?? ''}`, async () => {
       const { metadata } = await this.credentialObject(name);
       const ready = await this.condition('Ready', name);
-      if (ready.status !== status || (reason !== undefined && ready.reason !== reason) || ready.observedGeneration !== metadata.generation) {
-        throw new Error(`Ready=${ready.status} ${ready.reason}: ${ready.message} (generation ${ready.observedGeneration} of ${metadata.generation})`);
+      if (
+        ready.status !== status ||
+        (reason !== undefined && ready.reason !== reason) ||
+        ready.observedGeneration !== metadata.generation
+      ) {
+        throw new Error(
+          `Ready=${ready.status} ${ready.reason}: ${ready.message} (generation ${ready.observedGeneration} of ${metadata.generation})`,
+        );
       }
       return ready;
     });
@@ -285,9 +302,13 @@ export class Scene {
 
   /** The Events on a credential, as kubectl describe shows them. */
   async events(name = this.name): Promise<{ type: string; reason: string; message: string }[]> {
-    const { items } = await this.api.call<{ items: { type: string; reason: string; message: string }[] }>('GET', '/api/v1/namespaces/default/events', {
-      query: { fieldSelector: `involvedObject.name=${name}` },
-    });
+    const { items } = await this.api.call<{ items: { type: string; reason: string; message: string }[] }>(
+      'GET',
+      '/api/v1/namespaces/default/events',
+      {
+        query: { fieldSelector: `involvedObject.name=${name}` },
+      },
+    );
     return items;
   }
 

@@ -24,7 +24,12 @@ export interface ControlPlane {
  * The controllers that the operator lives with: they make the default ServiceAccounts, empty deleted namespaces, collect
  * what has lost its owner, and publish the certificate that ServiceAccounts need.
  */
-const CONTROLLERS = ['serviceaccount-controller', 'namespace-controller', 'garbage-collector-controller', 'root-ca-certificate-publisher-controller'];
+const CONTROLLERS = [
+  'serviceaccount-controller',
+  'namespace-controller',
+  'garbage-collector-controller',
+  'root-ca-certificate-publisher-controller',
+];
 
 /** The operator's requests, without their bodies. */
 const AUDIT_POLICY = {
@@ -63,7 +68,10 @@ export async function startControlPlane(say: (line: string) => void): Promise<Co
   };
   try {
     await eventually('the controllers make the default ServiceAccount', async () => {
-      if (controllers.exitCode !== null) throw new Error(`kube-controller-manager ended:\n${readFileSync(join(scratch, 'kube-controller-manager.log'), 'utf8').slice(-2000)}`);
+      if (controllers.exitCode !== null)
+        throw new Error(
+          `kube-controller-manager ended:\n${readFileSync(join(scratch, 'kube-controller-manager.log'), 'utf8').slice(-2000)}`,
+        );
       await kubectl({ assets, kubeconfig }, 'get', 'serviceaccount', 'default', '-n', 'default');
     });
   } catch (error) {
@@ -106,6 +114,8 @@ export async function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGTE
 
 /** What kubectl prints; its error output as the error where it fails. */
 export async function kubectl(cluster: { readonly assets: string; readonly kubeconfig: string }, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(join(cluster.assets, 'kubectl'), ['--kubeconfig', cluster.kubeconfig, ...args], { maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)(join(cluster.assets, 'kubectl'), ['--kubeconfig', cluster.kubeconfig, ...args], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
   return stdout;
 }

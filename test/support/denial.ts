@@ -15,12 +15,26 @@ export async function denyWrites(scene: Scene, namespace: string): Promise<void>
   };
   const matchConditions = [{ name: 'operator', expression: "request.userInfo.username == 'system:serviceaccount:regcred-system:regcred'" }];
   const validations = [{ expression: 'false', message: 'this namespace is closed', reason: 'Forbidden' }];
-  await scene.api.call('POST', POLICIES, { body: { metadata: { name }, spec: { failurePolicy: 'Fail', matchConstraints, matchConditions, validations } } });
+  await scene.api.call('POST', POLICIES, {
+    body: { metadata: { name }, spec: { failurePolicy: 'Fail', matchConstraints, matchConditions, validations } },
+  });
   await scene.api.call('POST', BINDINGS, { body: { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'] } } });
   await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [CLOSED]: scene.name } } });
   await eventually('the policy is in force', async () => {
-    const asOperator = scene.cluster.kubectl('--as=system:serviceaccount:regcred-system:regcred', 'create', 'secret', 'generic', 'probe', '-n', namespace, '--dry-run=server');
-    const refused = await asOperator.then(() => false, (error: Error) => error.message.includes('this namespace is closed'));
+    const asOperator = scene.cluster.kubectl(
+      '--as=system:serviceaccount:regcred-system:regcred',
+      'create',
+      'secret',
+      'generic',
+      'probe',
+      '-n',
+      namespace,
+      '--dry-run=server',
+    );
+    const refused = await asOperator.then(
+      () => false,
+      (error: Error) => error.message.includes('this namespace is closed'),
+    );
     if (!refused) throw new Error('a write went through');
   });
 }

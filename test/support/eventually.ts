@@ -11,7 +11,8 @@ export async function eventually<T>(what: string, probe: () => Promise<T> | T, d
     try {
       return await probe();
     } catch (cause) {
-      if (performance.now() > end) throw new Error(`Not within ${deadlineMs / 1000} s: ${what}. Last seen: ${(cause as Error).message}`, { cause });
+      if (performance.now() > end)
+        throw new Error(`Not within ${deadlineMs / 1000} s: ${what}. Last seen: ${(cause as Error).message}`, { cause });
     }
     await delay(POLL_MS);
   }

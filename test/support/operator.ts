@@ -46,9 +46,20 @@ export async function operatorKubeconfig(adminKubeconfig: string, namespace: str
 }
 
 /** Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. */
-export function startOperator(options: { kubeconfig: string; env?: NodeJS.ProcessEnv; args?: string[]; logFile?: string }): OperatorProcess {
+export function startOperator(options: {
+  kubeconfig: string;
+  env?: NodeJS.ProcessEnv;
+  args?: string[];
+  logFile?: string;
+}): OperatorProcess {
   const child: ChildProcess = spawn(process.execPath, [join(ROOT, 'dist/main.js'), 'controller', ...(options.args ?? [])], {
-    env: { PATH: process.env.PATH, KUBECONFIG: options.kubeconfig, REGCRED_HTTP_ADDRESS: '127.0.0.1:0', REGCRED_LOG_FORMAT: 'json', ...options.env },
+    env: {
+      PATH: process.env.PATH,
+      KUBECONFIG: options.kubeconfig,
+      REGCRED_HTTP_ADDRESS: '127.0.0.1:0',
+      REGCRED_LOG_FORMAT: 'json',
+      ...options.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
