@@ -56,7 +56,7 @@ export class Lease {
 
   /** Resolves when the Lease is ours; rejects only when the signal is aborted. */
   async acquire(signal: AbortSignal): Promise<void> {
-    while (!(await this.#attempt(() => this.#tryAcquire()))) await this.#pause(signal);
+    while (!(await this.#attempt(this.#times.renewDeadlineMs, signal, (within) => this.#tryAcquire(within)))) await this.#pause(signal);
     signal.throwIfAborted();
   }
 
@@ -65,7 +65,8 @@ export class Lease {
     while (!signal.aborted) {
       await this.#pause(signal).catch(() => {});
       if (signal.aborted) return;
-      await this.#attempt(() => this.#renew());
+      const left = this.#renewedAt + this.#times.renewDeadlineMs - performance.now();
+      await this.#attempt(Math.max(0, left), signal, (within) => this.#renew(within));
       if (!this.isHeld) return;
     }
   }
@@ -74,14 +75,14 @@ export class Lease {
   async release(): Promise<void> {
     if (!this.isHeld) return;
     this.#renewedAt = Number.NEGATIVE_INFINITY;
-    await this.#attempt(async () => {
-      const lease = this.#written ?? (await this.#get());
+    await this.#attempt(this.#times.retryMs, undefined, async (within) => {
+      const lease = this.#written ?? (await this.#get(within));
       if (lease?.spec.holderIdentity !== this.#identity) return;
-      await this.#put(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now() });
+      await this.#put(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now() }, within);
     });
   }
 
-  async #tryAcquire(): Promise<boolean> {
+  async #tryAcquire(within: AbortSignal): Promise<boolean> {
     const spec = {
       holderIdentity: this.#identity,
       leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
@@ -89,28 +90,30 @@ export class Lease {
       renewTime: now(),
     };
     const begun = performance.now();
-    const lease = await this.#get();
+    const lease = await this.#get(within);
     if (lease === undefined) {
-      this.#won(await this.#create({ ...spec, leaseTransitions: 0 }), begun);
+      this.#won(await this.#create({ ...spec, leaseTransitions: 0 }, within), begun);
       return true;
     }
     const version = lease.metadata.resourceVersion ?? '';
     if (version !== this.#observed.version) this.#observed = { version, at: begun };
     const lasts = (lease.spec.leaseDurationSeconds ?? 0) * 1000;
-    if (lease.spec.holderIdentity && begun - this.#observed.at < lasts) return false;
-    this.#won(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }), begun);
+    // It may be ours already, by a write whose answer did not come.
+    const another = lease.spec.holderIdentity !== this.#identity && lease.spec.holderIdentity;
+    if (another && begun - this.#observed.at < lasts) return false;
+    this.#won(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }, within), begun);
     return true;
   }
 
-  async #renew(): Promise<boolean> {
+  async #renew(within: AbortSignal): Promise<boolean> {
     const begun = performance.now();
-    const lease = this.#written ?? (await this.#get());
+    const lease = this.#written ?? (await this.#get(within));
     this.#written = undefined;
     if (lease?.spec.holderIdentity !== this.#identity) {
       this.#renewedAt = Number.NEGATIVE_INFINITY;
       return false;
     }
-    this.#won(await this.#put(lease, { ...lease.spec, renewTime: now() }), begun);
+    this.#won(await this.#put(lease, { ...lease.spec, renewTime: now() }, within), begun);
     return true;
   }
 
@@ -120,30 +123,32 @@ export class Lease {
     this.#renewedAt = askedAt;
   }
 
-  async #get(): Promise<LeaseObject | undefined> {
+  async #get(signal: AbortSignal): Promise<LeaseObject | undefined> {
     try {
-      return await this.#kube.call<LeaseObject>('GET', `${path.leases(this.#namespace)}/${MANAGER}`);
+      return await this.#kube.call<LeaseObject>('GET', `${path.leases(this.#namespace)}/${MANAGER}`, { signal });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   }
 
-  #create(spec: LeaseObject['spec']): Promise<LeaseObject> {
+  #create(spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
     const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: MANAGER, namespace: this.#namespace }, spec };
-    return this.#kube.call('POST', path.leases(this.#namespace), { body });
+    return this.#kube.call('POST', path.leases(this.#namespace), { body, signal });
   }
 
-  #put(lease: LeaseObject, spec: LeaseObject['spec']): Promise<LeaseObject> {
-    return this.#kube.call('PUT', `${path.leases(this.#namespace)}/${MANAGER}`, { body: { ...lease, spec } });
+  #put(lease: LeaseObject, spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
+    return this.#kube.call('PUT', `${path.leases(this.#namespace)}/${MANAGER}`, { body: { ...lease, spec }, signal });
   }
 
-  async #attempt(step: () => Promise<unknown>): Promise<boolean> {
+  /** Makes one attempt. A server that takes the request and never answers must not hold us up past the time that it matters. */
+  async #attempt(timeoutMs: number, stop: AbortSignal | undefined, step: (within: AbortSignal) => Promise<unknown>): Promise<boolean> {
+    const within = AbortSignal.any([AbortSignal.timeout(Math.ceil(timeoutMs)), ...(stop ? [stop] : [])]);
     try {
-      return (await step()) !== false;
+      return (await step(within)) !== false;
     } catch (error) {
       // A conflict is an election that another replica won.
-      if (!(error instanceof KubeError && error.status === 409)) this.#failed(error);
+      if (!stop?.aborted && !(error instanceof KubeError && error.status === 409)) this.#failed(error);
       return false;
     }
   }

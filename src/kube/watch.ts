@@ -59,13 +59,16 @@ export async function* watch<R>(
     try {
       if (resourceVersion === undefined) {
         yield { type: 'init' };
+        let listed = '';
         for await (const page of pages(kube, target, signal)) {
           for (const item of page.items) yield { type: 'listed', record: target.read(item) };
-          resourceVersion = page.metadata.resourceVersion;
+          listed = page.metadata.resourceVersion;
         }
-        yield { type: 'initDone', resourceVersion: resourceVersion as string };
+        // Only now: a list that broke off in the middle has to be begun anew.
+        resourceVersion = listed;
+        yield { type: 'initDone', resourceVersion };
       }
-      for await (const { type, object } of kube.lines<WatchLine>(target.path, watchCall(target, resourceVersion as string, signal))) {
+      for await (const { type, object } of kube.lines<WatchLine>(target.path, watchCall(target, resourceVersion, signal))) {
         if (type === 'ERROR') throw new KubeError(object.message ?? 'the watch failed', object.code ?? 0, object);
         failures = 0;
         resourceVersion = object.metadata.resourceVersion;

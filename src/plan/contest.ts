@@ -25,13 +25,19 @@ export function wrote(before: Contest | undefined, what: string, now: number): C
  */
 export function waitMs(contest: Contest | undefined, what: string, now: number): number {
   if (contest?.what !== what) return 0;
-  const beyond = contest.level - CONTEST.budget;
-  if (beyond < 0) return 0;
-  const wait = Math.min(CONTEST.longestWaitMs, CONTEST.firstWaitMs * 2 ** Math.min(30, Math.floor(beyond)));
-  return Math.max(0, contest.at + wait - now);
+  return Math.max(0, contest.at + waitAt(contest.level) - now);
 }
 
 /** Whether nothing is left in the bucket, and the contest can be forgotten. */
 export const isForgotten = (contest: Contest, now: number): boolean => leaked(contest, now) === 0;
 
-const leaked = ({ level, at }: Contest, now: number) => Math.max(0, level - (now - at) / CONTEST.leakMs);
+/** The time that we waited is no time in which our write stood: only what comes after it leaks. */
+function leaked({ level, at }: Contest, now: number): number {
+  const stood = Math.max(0, now - at - waitAt(level));
+  return Math.max(0, level - stood / CONTEST.leakMs);
+}
+
+function waitAt(level: number): number {
+  const beyond = Math.floor(level - CONTEST.budget);
+  return beyond < 0 ? 0 : Math.min(CONTEST.longestWaitMs, CONTEST.firstWaitMs * 2 ** Math.min(30, beyond));
+}

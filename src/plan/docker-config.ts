@@ -73,14 +73,19 @@ export function readEntry(entry: unknown, config: DockerConfig, server: string, 
   if (fields === undefined)
     return wrong(REASON.malformedEntry, `${at} the entry is not an object such as {"auth": …}. Run docker login for it again.`);
   for (const name of ['auth', 'username', 'password', 'email']) {
-    if (fields[name] !== undefined && typeof fields[name] !== 'string') {
+    if (isGiven(fields[name]) && typeof fields[name] !== 'string') {
       return wrong(
         REASON.malformedEntry,
         `${at} "${name}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`,
       );
     }
   }
-  const { auth, username = '', password = '', email } = fields as Record<string, string | undefined>;
+  const [auth, username, password, email] = ['auth', 'username', 'password', 'email'].map((name) => (fields[name] ?? '') as string) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   const read = auth ? readAuth(auth, at) : { ok: Buffer.from(`${username}:${password}`) };
   if ('problem' in read) return read;
   if (!auth && username.includes(':')) return colonInUsername(at);
@@ -132,6 +137,9 @@ function readAuth(auth: string, at: string): Outcome<Buffer> {
     : wrong(REASON.authNotBase64, `${at} "auth" is base64, but not of username:password: there is no colon in it. ${mend}`);
 }
 
+/** Go reads null as absent, and so does the kubelet. */
+const isGiven = (value: unknown) => value !== undefined && value !== null;
+
 const passwordElsewhere = (at: string) =>
   wrong(
     REASON.passwordElsewhere,
@@ -159,7 +167,7 @@ export function writeDockerConfig(auths: Auths): string {
 
 /** A server's name as a message may show it: bounded, on one line, and without a `user:password@` that people put there. */
 export function sayServer(server: string): string {
-  const plain = server.replace(/^(https?:\/\/)?[^/@]*@/, '$1');
+  const plain = server.replace(/^(https?:\/\/)?[^/]*@/, '$1');
   return JSON.stringify(plain.length > 100 ? `${plain.slice(0, 100)}…` : plain).slice(1, -1);
 }
 

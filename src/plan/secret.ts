@@ -95,20 +95,20 @@ function conflictWith(intent: Intent, secret: SecretRecord, there: SecretsThere)
       message: `${at} is marked immutable, so that it can never be rotated. Delete it and ours takes its place.`,
     };
   }
-  if (mine) return undefined;
-  if (there.rival !== undefined) {
+  if (!mine && there.rival !== undefined) {
     return exists(
       `is already placed there by RegistryCredential ${there.rival}. Set another spec.secretName on one of the two, or let their namespaces not overlap.`,
     );
   }
   if (there.isSource)
     return exists('is itself a source of credentials, and would be overwritten. Set another spec.secretName, or exclude the namespace.');
-  const controller = secret.owners.find((owner) => owner.controller);
+  // Of two controllers the API server would refuse the second.
+  const controller = ownersOfOthers(intent, secret.owners).find((owner) => owner.controller);
   if (controller)
     return exists(
       `is controlled by ${controller.kind} ${controller.name}, which would fight us over it. Remove that one, or set another spec.secretName.`,
     );
-  if (intent.spec.conflictPolicy === 'Adopt') return undefined;
+  if (mine || intent.spec.conflictPolicy === 'Adopt') return undefined;
   return exists(
     'exists already and is not ours, so it was left untouched. Delete it and ours takes its place, set spec.conflictPolicy: Adopt to take it over, or set another spec.secretName.',
   );
@@ -128,11 +128,15 @@ function wantedAnnotations(intent: Intent): Labels {
   };
 }
 
-/** Others' owners stay; a former credential of the same name goes, since there can be only one controller. */
-function wantedOwners(intent: Intent, owners: readonly OwnerReference[]): OwnerReference[] {
-  const others = owners.filter(
-    (owner) => owner.uid !== intent.uid && !(owner.kind === KIND && owner.apiVersion.startsWith(`${GROUP}/`) && owner.name === intent.name),
+/** Without a former credential of the same name: there can be only one controller. */
+const ownersOfOthers = (intent: Intent, owners: readonly OwnerReference[]) =>
+  owners.filter(
+    ({ uid, kind, apiVersion, name }) =>
+      uid !== intent.uid && !(kind === KIND && apiVersion.startsWith(`${GROUP}/`) && name === intent.name),
   );
+
+function wantedOwners(intent: Intent, owners: readonly OwnerReference[]): OwnerReference[] {
+  const others = ownersOfOthers(intent, owners);
   // Without blockOwnerDeletion, which would need rights on the finalizers of the owner where OwnerReferencesPermissionEnforcement is on.
   const owner = { apiVersion: API_VERSION, kind: KIND, name: intent.name, uid: intent.uid, controller: true };
   return intent.spec.deletionPolicy === 'Retain' ? others : [...others, owner];

@@ -65,5 +65,9 @@ function reasonOf(error: unknown): Reason {
   return classify(error) === 'refused' ? REASON.refused : REASON.unavailable;
 }
 
-/** A server that cannot be reached, or asks for patience, may yet say yes. */
-const isFinal = (error: unknown) => error instanceof KubeError && error.status >= 400 && error.status !== 409 && error.status !== 429;
+/**
+ * Whether the API server gave its answer, and waiting will not mend it. A failing admission webhook comes as 500; a server
+ * that asks for patience, or is not there, may yet say yes.
+ */
+const isFinal = (error: unknown) =>
+  error instanceof KubeError && error.status >= 400 && error.status <= 500 && ![408, 409, 429].includes(error.status);
