@@ -1,0 +1,130 @@
+import { expect } from 'chai';
+import { ConfigError, controllerConfig, SETTINGS, type SettingName } from '../../src/config.ts';
+
+type Flags = Partial<Record<SettingName, string>>;
+const config = (flags: Flags = {}, env: Record<string, string> = {}, isTerminal = false) => controllerConfig(flags, env, isTerminal);
+
+function problems(flags: Flags, env: Record<string, string> = {}): string {
+  let taken: unknown;
+  try {
+    taken = config(flags, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return expect.fail(`was taken: ${JSON.stringify(taken)}`);
+}
+
+describe('The configuration', () => {
+  it('has defaults', () => {
+    expect(config()).to.deep.equal({
+      kubeconfig: undefined,
+      namespace: undefined,
+      http: { host: '', port: 8080 },
+      leaderElect: true,
+      concurrency: 32,
+      cleanupTimeoutMs: 60_000,
+      logLevel: 'info',
+      logFormat: 'json',
+    });
+  });
+
+  it('is logged as text on a terminal, unless told otherwise', () => {
+    expect(config({}, {}, true).logFormat).to.equal('text');
+    expect(config({ logFormat: 'json' }, {}, true).logFormat).to.equal('json');
+  });
+
+  const given = {
+    kubeconfig: '/etc/kubeconfig',
+    namespace: 'regcred-system',
+    httpAddress: '127.0.0.1:0',
+    leaderElect: 'false',
+    concurrency: '7',
+    cleanupTimeout: '5',
+    logLevel: 'debug',
+    logFormat: 'text',
+  };
+  const { kubeconfig, namespace, logLevel, logFormat } = given;
+  const read = {
+    kubeconfig,
+    namespace,
+    http: { host: '127.0.0.1', port: 0 },
+    leaderElect: false,
+    concurrency: 7,
+    cleanupTimeoutMs: 5000,
+    logLevel,
+    logFormat,
+  };
+  const asEnvironment = (values: Record<string, string>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [SETTINGS[name as SettingName].env, value]));
+
+  it('is read from flags', () => expect(config(given)).to.deep.equal(read));
+
+  it('is read from the environment', () => expect(config({}, asEnvironment(given))).to.deep.equal(read));
+
+  it('is read from the flag where both are there, even if the variable is nonsense', () => {
+    const nonsense = Object.fromEntries(Object.keys(given).map((name) => [name, '\u{1f6a2}']));
+    expect(config(given, asEnvironment(nonsense))).to.deep.equal(read);
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const empty = Object.fromEntries(Object.keys(given).map((name) => [name, '']));
+    expect(config({}, asEnvironment(empty))).to.deep.equal(config());
+  });
+
+  it('reports all that is wrong at once, each by the name under which it was given', () => {
+    const message = problems(
+      { concurrency: 'many', logLevel: 'loud' },
+      { REGCRED_HTTP_ADDRESS: '8080', REGCRED_LEADER_ELECT: 'yes', REGCRED_LOG_LEVEL: 'info' },
+    );
+    expect(message.split('; ')).to.deep.equal([
+      'REGCRED_HTTP_ADDRESS: "8080" is not HOST:PORT or :PORT, for example :8080 or 127.0.0.1:0',
+      'REGCRED_LEADER_ELECT: "yes" is not true or false',
+      '--concurrency: "many" is not a whole number from 1 to 1024',
+      '--log-level: "loud" is not one of debug, info, warn, error',
+    ]);
+  });
+
+  const unusable: Partial<Record<SettingName, string[]>> = {
+    namespace: ['', 'Shop', 'a.b', '-a', 'a-', 'a'.repeat(64), '../default'],
+    leaderElect: ['', 'True', '1', 'toString', 'constructor'],
+    concurrency: ['', '0', '1025', '-1', '1.5', '1e2', ' 1', '0x10'],
+    cleanupTimeout: ['0', '86401', '60s'],
+    logLevel: ['INFO', 'trace', 'toString'],
+    logFormat: ['yaml'],
+  };
+  for (const [name, values] of Object.entries(unusable) as [SettingName, string[]][]) {
+    for (const value of values) {
+      const said = JSON.stringify(value);
+      it(`does not take ${said} for ${SETTINGS[name].flag}`, () =>
+        expect(problems({ [name]: value })).to.contain(`${SETTINGS[name].flag}: ${said} is not`));
+    }
+  }
+
+  const addresses: Record<string, { host: string; port: number } | undefined> = {
+    ':8080': { host: '', port: 8080 },
+    ':0': { host: '', port: 0 },
+    '127.0.0.1:65535': { host: '127.0.0.1', port: 65_535 },
+    'localhost:80': { host: 'localhost', port: 80 },
+    '[::1]:8080': { host: '::1', port: 8080 },
+    '[::]:8080': { host: '::', port: 8080 },
+    '::1:8080': undefined,
+    '8080': undefined,
+    localhost: undefined,
+    'localhost:': undefined,
+    ':65536': undefined,
+    ':-1': undefined,
+    ':http': undefined,
+    '[::1]': undefined,
+    '[localhost]:80': undefined,
+    'http://localhost:80': undefined,
+    'local host:80': undefined,
+    ':8080 ': undefined,
+  };
+  for (const [text, want] of Object.entries(addresses)) {
+    it(`${want ? 'takes' : 'does not take'} ${JSON.stringify(text)} for an address`, () => {
+      if (want) expect(config({ httpAddress: text }).http).to.deep.equal(want);
+      else expect(problems({ httpAddress: text })).to.contain('--http-address');
+    });
+  }
+});
