@@ -27,6 +27,8 @@ const WITHHELD = new Set([
   'authorization',
   'body',
   'patch',
+  '.dockerconfigjson',
+  '.dockercfg',
 ]);
 
 const withhold = format((info) => {

@@ -51,9 +51,10 @@ export class Kube {
   /** One call, and the object that comes back. Throws a KubeError with the API server's words. */
   async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
     const response = await this.#send(method, path, call, CALL_TIMEOUT_MS);
-    return (await response.body.json().catch((cause: unknown) => {
+    const text = await response.body.text().catch((cause: unknown) => {
       throw unreachable(cause);
-    })) as T;
+    });
+    return parse<T>(text);
   }
 
   /** The lines of an answer as they come in, each one JSON: a watch. */
@@ -67,7 +68,7 @@ export class Kube {
         for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
           begun.push(chunk.slice(from, end));
           from = end + 1;
-          yield JSON.parse(begun.join('')) as T;
+          yield parse<T>(begun.join(''));
           begun = [];
         }
         if (from < chunk.length) begun.push(chunk.slice(from));
@@ -88,6 +89,7 @@ export class Kube {
     // Credentials that ran out or were changed: read them anew, once for all calls that fail on the same ones.
     await first.body.dump();
     if ((await this.#session) === session) {
+      void session.dispatcher.close(); // When what is under way over it is done.
       this.#config = this.#load();
       this.#session = this.#connect();
     }
@@ -187,6 +189,14 @@ function parseStatus(text: string): Status | undefined {
     return JSON.parse(text) as Status;
   } catch {
     return undefined;
+  }
+}
+
+function parse<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new KubeError('the API server answered with something that is not JSON', 0); // The error of JSON.parse quotes the text.
   }
 }
 

@@ -90,7 +90,9 @@ export class Store<R extends ObjectRecord> implements View<R> {
    * before it. Where the watch is past it already, the watch knows better: the object may be deleted by now.
    */
   wrote(record: R): void {
-    if (newer(record.resourceVersion, this.#seen)) this.#putNewer(record);
+    if (!newer(record.resourceVersion, this.#seen)) return;
+    this.#listed?.add(keyOf(record)); // A list that began before the write does not have it.
+    this.#putNewer(record);
   }
 
   #see(resourceVersion: string): void {

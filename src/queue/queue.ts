@@ -27,7 +27,7 @@ export class WorkQueue<K> {
   readonly #lanes: [Lane, Lane] = [new Lane(), new Lane()];
   readonly #running = new Map<string, Entry<K> | undefined>();
   readonly #delayed = new Map<string, NodeJS.Timeout>();
-  #open = false;
+  #state: 'filling' | 'open' | 'closed' = 'filling';
   #idle: (() => void)[] = [];
 
   /** `run` must not reject: what went wrong is its own to report. */
@@ -43,6 +43,7 @@ export class WorkQueue<K> {
   }
 
   add(key: K, priority: Priority): void {
+    if (this.#state === 'closed') return;
     const id = this.#idOf(key);
     clearTimeout(this.#delayed.get(id));
     this.#delayed.delete(id);
@@ -60,13 +61,13 @@ export class WorkQueue<K> {
 
   /** Starts the work. Keys may be added before; they wait. */
   open(): void {
-    this.#open = true;
+    this.#state = 'open';
     this.#pump();
   }
 
   /** Takes no more keys, and resolves when those under way are done. What waits is forgotten. */
   async close(): Promise<void> {
-    this.#open = false;
+    this.#state = 'closed';
     this.#waiting.clear();
     for (const lane of this.#lanes) lane.clear();
     for (const timer of this.#delayed.values()) clearTimeout(timer);
@@ -75,7 +76,7 @@ export class WorkQueue<K> {
   }
 
   #pump(): void {
-    while (this.#open && this.#running.size < this.#width) {
+    while (this.#state === 'open' && this.#running.size < this.#width) {
       const next = this.#take();
       if (!next) return;
       void this.#work(next);
@@ -100,7 +101,7 @@ export class WorkQueue<K> {
     const again = await this.#run(key);
     const added = this.#running.get(id);
     this.#running.delete(id);
-    if (this.#open) {
+    if (this.#state === 'open') {
       if (added) this.add(added.key, added.priority);
       else if (again)
         this.#delayed.set(

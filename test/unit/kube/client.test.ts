@@ -151,6 +151,13 @@ describe('The client', () => {
       expect(observed).to.deep.equal(['GET 0']);
     });
 
+    it('that an answer is not JSON, without a word of it', async () => {
+      await serving((response) => void response.writeHead(200).end('sample-password'));
+      const error = await failing(kube.call('GET', '/x'));
+      expect(error.message).to.equal('the API server answered with something that is not JSON');
+      expect(error.cause).to.equal(undefined);
+    });
+
     it('that the kubeconfig has no cluster', async () => {
       await serving(json(200, {}), () => new KubeConfig());
       expect((await failing(kube.call('GET', '/x'))).message).to.contain('no cluster');

@@ -66,6 +66,16 @@ describe('The store', () => {
     expect(all()).to.deep.equal(['a/y@12']);
   });
 
+  it('does not take for deleted what we wrote while a list came in that had begun before', () => {
+    listedX();
+    store.accept({ type: 'init' });
+    store.accept({ type: 'listed', record: record('x', 10) });
+    store.wrote(record('y', 12));
+    store.accept({ type: 'initDone', resourceVersion: '11' });
+    expect(all()).to.deep.equal(['a/x@10', 'a/y@12']);
+    expect(changes).to.deep.equal(['nothing → a/y@12']);
+  });
+
   it('believes a list that is older than what it knows: the cluster may have been restored from a backup', () => {
     listedX();
     list(5, record('x', 4));

@@ -205,6 +205,7 @@ describe('The work queue', () => {
       await queue.close();
       queue.add('a', now);
       expect(work.started).to.deep.equal([]);
+      expect(queue.depth).to.equal(0);
     });
   });
 
