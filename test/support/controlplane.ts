@@ -32,19 +32,17 @@ const CONTROLLERS = [
 ];
 
 /** The operator's requests, without their bodies. */
-const AUDIT_POLICY = {
-  apiVersion: 'audit.k8s.io/v1',
-  kind: 'Policy',
-  omitStages: ['RequestReceived', 'ResponseStarted'],
-  rules: [{ level: 'Metadata', users: ['system:serviceaccount:regcred-system:regcred'] }, { level: 'None' }],
-};
+const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:regcred-system:regcred'] };
 
-export async function startControlPlane(say: (line: string) => void): Promise<ControlPlane> {
+/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. */
+export async function startControlPlane(say: (line: string) => void, alsoAudited: readonly object[] = []): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
   const auditLog = join(scratch, 'audit.log');
   const auditPolicy = join(scratch, 'audit-policy.json');
-  writeFileSync(auditPolicy, JSON.stringify(AUDIT_POLICY));
+  const rules = [OPERATOR_REQUESTS, ...alsoAudited, { level: 'None' }];
+  const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived', 'ResponseStarted'], rules };
+  writeFileSync(auditPolicy, JSON.stringify(policy));
   const environment = new TestEnvironment({
     binaryAssetsDirectory: assets,
     apiServerFlags: {
@@ -53,6 +51,7 @@ export async function startControlPlane(say: (line: string) => void): Promise<Co
       'disable-admission-plugins': null,
       'audit-policy-file': auditPolicy,
       'audit-log-path': auditLog,
+      'audit-log-maxsize': '10000', // Megabytes: it is read as one file.
     },
   });
   const { kubeconfigPath: kubeconfig } = await environment.start();

@@ -1,0 +1,182 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { Kube } from '../../src/kube/client.ts';
+import { isNotFound } from '../../src/kube/errors.ts';
+import { type ControlPlane, startControlPlane } from '../../test/support/controlplane.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { install, type OperatorProcess, operatorKubeconfig, startOperator } from '../../test/support/operator.ts';
+import { AuditLog } from './audit.ts';
+import { inParallel } from './floor.ts';
+
+const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
+const SYSTEM = 'regcred-system';
+const LONG_MS = 600_000;
+
+interface CredentialList {
+  readonly items: readonly {
+    readonly status?: { readonly summary?: string; readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  }[];
+}
+
+/** The control plane and what is on it: namespaces, credentials, and at times an operator. */
+export class Arena {
+  readonly kubeconfig: string;
+  readonly audit: AuditLog;
+  readonly #controlPlane: ControlPlane;
+  readonly #admin: Kube;
+  readonly #namespaces: string[] = [];
+  #more = 0;
+
+  private constructor(controlPlane: ControlPlane, admin: Kube, kubeconfig: string) {
+    this.#controlPlane = controlPlane;
+    this.#admin = admin;
+    this.kubeconfig = kubeconfig;
+    this.audit = new AuditLog(controlPlane.auditLog);
+  }
+
+  static async open(say: (line: string) => void): Promise<Arena> {
+    // When a namespace's account is there the clock of a new namespace begins.
+    const accountsMade = { level: 'Metadata', verbs: ['create'], resources: [{ group: '', resources: ['serviceaccounts'] }] };
+    const controlPlane = await startControlPlane(say, [accountsMade]);
+    await install(controlPlane);
+    const admin = new Kube(() => {
+      const config = new KubeConfig();
+      config.loadFromFile(controlPlane.kubeconfig);
+      return config;
+    });
+    return new Arena(controlPlane, admin, await operatorKubeconfig(controlPlane.kubeconfig, SYSTEM, controlPlane.scratch));
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.close();
+    await this.#controlPlane.stop();
+  }
+
+  /** As many namespaces as that, each with its default account. */
+  async namespaces(count: number): Promise<string[]> {
+    const missing = Array.from({ length: Math.max(0, count - this.#namespaces.length) }, (_, n) => `bench-${this.#namespaces.length + n}`);
+    this.#namespaces.push(...missing);
+    await inParallel(missing.map((name) => () => this.#makeNamespace(name)));
+    const wanted = this.#namespaces.slice(0, count);
+    await eventually('the namespaces have their accounts', async () => this.#countAccounts(this.#namespaces.length), LONG_MS);
+    return wanted;
+  }
+
+  async #countAccounts(wanted: number): Promise<void> {
+    const query = { fieldSelector: 'metadata.name=default' };
+    const { items } = await this.#admin.call<{ items: { metadata: { namespace: string } }[] }>('GET', '/api/v1/serviceaccounts', { query });
+    const found = items.filter(({ metadata }) => metadata.namespace.startsWith('bench-')).length;
+    if (found < wanted) throw new Error(`${found} of ${wanted}`);
+  }
+
+  /** A namespace that was not there before. */
+  async newNamespace(): Promise<string> {
+    const name = `bench-new-${this.#more++}`;
+    await this.#makeNamespace(name);
+    return name;
+  }
+
+  async #makeNamespace(name: string): Promise<void> {
+    await this.#admin.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
+  }
+
+  /** Takes the new ones away again. */
+  async removeNew(names: readonly string[]): Promise<void> {
+    await inParallel(names.map((name) => () => this.#admin.call('DELETE', `/api/v1/namespaces/${name}`)));
+    await eventually(
+      'the new namespaces are gone',
+      async () => {
+        for (const name of names) await this.#expectGone(`/api/v1/namespaces/${name}`);
+      },
+      LONG_MS,
+    );
+  }
+
+  /** That many sources and RegistryCredentials, over all namespaces of the bench. */
+  async makeCredentials(count: number): Promise<void> {
+    for (let n = 0; n < count; n++) {
+      const name = `credential-${n}`;
+      await this.setPassword(n, 'sample-password');
+      const registries = [{ server: 'registry.example.com', secretRef: { namespace: SYSTEM, name } }];
+      const spec = { registries, namespaces: { names: ['bench-*'] } };
+      const body = { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', metadata: { name }, spec };
+      await this.#admin.call('POST', CREDENTIALS, { body });
+    }
+  }
+
+  /** Deletes them, which takes an operator to be done with. */
+  async removeCredentials(count: number): Promise<void> {
+    for (let n = 0; n < count; n++) await this.#admin.call('DELETE', `${CREDENTIALS}/credential-${n}`);
+    await eventually(
+      'the credentials are gone',
+      async () => {
+        for (let n = 0; n < count; n++) await this.#expectGone(`${CREDENTIALS}/credential-${n}`);
+      },
+      LONG_MS,
+    );
+  }
+
+  async setPassword(n: number, password: string): Promise<void> {
+    const name = `credential-${n}`;
+    const stringData = { username: 'robot', password };
+    const path = `/api/v1/namespaces/${SYSTEM}/secrets`;
+    await this.#admin.call('PATCH', `${path}/${name}`, { body: { stringData } }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+      return this.#admin.call('POST', path, { body: { metadata: { name }, type: 'kubernetes.io/basic-auth', stringData } });
+    });
+  }
+
+  /** Waits until every credential says that it is Ready, with so many namespaces. */
+  async ready(credentials: number, namespaces: number): Promise<void> {
+    await eventually(
+      'every credential is Ready',
+      async () => {
+        const { items } = await this.#admin.call<CredentialList>('GET', CREDENTIALS);
+        const done = items.filter(
+          ({ status }) =>
+            status?.summary === `${namespaces}/${namespaces}` &&
+            status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+        );
+        if (done.length < credentials) throw new Error(`${done.length} of ${credentials}`);
+      },
+      LONG_MS,
+    );
+  }
+
+  /** Takes back what the floor has made. */
+  async clearFloor(): Promise<void> {
+    const secrets = '?labelSelector=app.kubernetes.io/managed-by%3Dfloor';
+    await inParallel(
+      this.#namespaces.flatMap((name) => [
+        () => this.#admin.call('DELETE', `/api/v1/namespaces/${name}/secrets${secrets}`),
+        () =>
+          this.#admin.call('PATCH', `/api/v1/namespaces/${name}/serviceaccounts/default`, {
+            body: { imagePullSecrets: null, metadata: { annotations: null } },
+          }),
+      ]),
+    );
+  }
+
+  deleteSecret(namespace: string, name: string): Promise<unknown> {
+    return this.#admin.call('DELETE', `/api/v1/namespaces/${namespace}/secrets/${name}`);
+  }
+
+  stripAccount(namespace: string): Promise<unknown> {
+    return this.#admin.call('PATCH', `/api/v1/namespaces/${namespace}/serviceaccounts/default`, { body: { imagePullSecrets: null } });
+  }
+
+  /** The built program, under its own ServiceAccount. */
+  operator(): OperatorProcess {
+    return startOperator({ kubeconfig: this.kubeconfig });
+  }
+
+  async #expectGone(path: string): Promise<void> {
+    const there = await this.#admin.call('GET', path).then(
+      () => true,
+      (error: unknown) => {
+        if (!isNotFound(error)) throw error;
+        return false;
+      },
+    );
+    if (there) throw new Error(`${path} is there`);
+  }
+}

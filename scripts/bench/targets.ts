@@ -1,0 +1,62 @@
+import type { Figures } from './measure.ts';
+
+/** One line of the table: what was measured, what it was to be, and whether it is. */
+export interface Row {
+  readonly what: string;
+  readonly value: string;
+  readonly target: string;
+  readonly met: boolean | undefined;
+}
+
+const MOST_MIB: Record<string, number> = { '500×1': 90, '5000×1': 130, '5000×10': 250 };
+
+/** Judges the figures of one size. Pure. */
+export function judge(figures: Figures): Row[] {
+  const f = figures;
+  const memory = MOST_MIB[`${f.namespaces}×${f.credentials}`];
+  return [
+    atMost('write phase ÷ floor', f.writeMs / f.floorMs, 1.3, ratio),
+    atMost('process start to all placed', f.startMs, 2 * f.floorMs + 600, ms, '2 × floor + 0.6 s'),
+    exactly('writes per namespace', f.writesPerNamespace, f.credentials + 1),
+    exactly('reads beside lists and watches', f.readsBesideListsAndWatches, 0),
+    atMost('rotation ÷ floor', f.rotationMs / f.rotationFloorMs, 1.3, ratio),
+    atMost('restart with everything in place', f.restartMs, 2000, ms),
+    exactly('writes of that restart', f.restartWrites, 0),
+    atMost('new namespace, p50', f.newNamespaceP50, 10, ms),
+    atMost('new namespace, p99', f.newNamespaceP99, 50, ms),
+    atMost('new namespace in a rotation, p99', f.newNamespaceInRotationP99, 250, ms),
+    atMost('drift repaired, p99', f.driftP99, 50, ms),
+    atMost('idle CPU', f.idleCpuPercent, 0.2, (value) => `${value.toFixed(2)} % of a core`),
+    exactly('idle requests a minute beside the Lease', f.idleRequestsPerMinute, 0),
+    { what: 'CPU for a new namespace', value: ms(f.cpuPerNewNamespaceMs), target: '', met: undefined },
+    memory === undefined
+      ? { what: 'peak memory', value: mib(f.peakMiB), target: '', met: undefined }
+      : atMost('peak memory', f.peakMiB, memory, mib),
+    { what: 'memory when idle', value: mib(f.idleMiB), target: '', met: undefined },
+  ];
+}
+
+/** What only shows between sizes: that the work for one namespace does not grow with their number. */
+export function judgeFlatness(all: readonly Figures[]): Row[] {
+  return [...new Set(all.map(({ credentials }) => credentials))].flatMap((credentials) => {
+    const sizes = all.filter((figures) => figures.credentials === credentials).sort((a, b) => a.namespaces - b.namespaces);
+    const [least, most] = [sizes[0], sizes.at(-1)];
+    if (!least || !most || least === most) return [];
+    const what = `CPU for a new namespace, ${most.namespaces} ÷ ${least.namespaces} namespaces, ${credentials} credentials`;
+    return [atMost(what, most.cpuPerNewNamespaceMs / least.cpuPerNewNamespaceMs, 1.2, ratio)];
+  });
+}
+
+function atMost(what: string, value: number, most: number, say: (value: number) => string, target = `≤ ${say(most)}`): Row {
+  return { what, value: say(value), target: target.startsWith('≤') ? target : `≤ ${target} = ${say(most)}`, met: value <= most };
+}
+
+const exactly = (what: string, value: number, wanted: number): Row => ({
+  what,
+  value: String(value),
+  target: String(wanted),
+  met: value === wanted,
+});
+const ratio = (value: number) => `${value.toFixed(2)} ×`;
+const ms = (value: number) => (value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`);
+const mib = (value: number) => `${value.toFixed(0)} MiB`;
