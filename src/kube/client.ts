@@ -1,4 +1,5 @@
 import type { AgentOptions, RequestOptions } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { type KubeConfig, RequestContext } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { KubeError, type Status } from './errors.ts';
@@ -15,11 +16,20 @@ export interface Call {
 interface Session {
   readonly origin: string;
   readonly pathPrefix: string;
-  readonly dispatcher: Dispatcher;
+  readonly dispatchers: Dispatchers;
   readonly headers: Readonly<Record<string, string>>;
   /** When the headers were made, in milliseconds. Token files and exec plugins are asked again after a while. */
   readonly at: number;
 }
+
+/** Apart, because a watch holds its connection for minutes, and there may be hundreds of them. */
+interface Dispatchers {
+  readonly calls: Dispatcher;
+  readonly watches: Dispatcher;
+}
+
+/** More calls than that at once gain nothing, and each new connection costs as much as ten calls. */
+const MOST_CONNECTIONS = 40;
 
 const REFRESH_CREDENTIALS_MS = 60_000;
 const CALL_TIMEOUT_MS = 30_000;
@@ -50,7 +60,7 @@ export class Kube {
 
   /** One call, and the object that comes back. Throws a KubeError with the API server's words. */
   async call<T>(method: Method, path: string, call: Call = {}): Promise<T> {
-    const response = await this.#send(method, path, call, CALL_TIMEOUT_MS);
+    const response = await this.#send('calls', method, path, call);
     const text = await response.body.text().catch((cause: unknown) => {
       throw unreachable(cause);
     });
@@ -59,7 +69,7 @@ export class Kube {
 
   /** The lines of an answer as they come in, each one JSON: a watch. */
   async *lines<T>(path: string, call: Call): AsyncGenerator<T, void, undefined> {
-    const response = await this.#send('GET', path, call, WATCH_SILENCE_MS);
+    const response = await this.#send('watches', 'GET', path, call);
     let begun: string[] = [];
     response.body.setEncoding('utf8');
     try {
@@ -79,26 +89,27 @@ export class Kube {
   }
 
   async close(): Promise<void> {
-    await (await this.#session)?.dispatcher.destroy();
+    const session = await this.#session;
+    await Promise.all([session?.dispatchers.calls.destroy(), session?.dispatchers.watches.destroy()]);
   }
 
-  async #send(method: Method, path: string, call: Call, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
+  async #send(over: keyof Dispatchers, method: Method, path: string, call: Call): Promise<Dispatcher.ResponseData> {
     const session = await this.#connected();
-    const first = await this.#sendOver(session, method, path, call, bodyTimeout);
+    const first = await this.#request(session, over, method, path, call);
     if (first.statusCode !== 401) return accepted(first);
     // Credentials that ran out or were changed: read them anew, once for all calls that fail on the same ones.
     await first.body.dump();
     if ((await this.#session) === session) {
-      void session.dispatcher.close(); // When what is under way over it is done.
+      for (const dispatcher of Object.values(session.dispatchers)) void dispatcher.close(); // When what is under way is done.
       this.#config = this.#load();
       this.#session = this.#connect();
     }
-    return accepted(await this.#sendOver(await this.#connected(), method, path, call, bodyTimeout));
+    return accepted(await this.#request(await this.#connected(), over, method, path, call));
   }
 
-  async #sendOver(session: Session, method: Method, path: string, call: Call, bodyTimeout: number) {
+  async #request(session: Session, over: keyof Dispatchers, method: Method, path: string, call: Call) {
     try {
-      const response = await session.dispatcher.request({
+      const response = await session.dispatchers[over].request({
         origin: session.origin,
         path: session.pathPrefix + path,
         method,
@@ -106,7 +117,8 @@ export class Kube {
         body: call.body ? JSON.stringify(call.body) : null,
         signal: call.signal ?? null,
         headersTimeout: CALL_TIMEOUT_MS,
-        bodyTimeout,
+        bodyTimeout: over === 'watches' ? WATCH_SILENCE_MS : CALL_TIMEOUT_MS,
+        reset: false, // Else undici gives up the connection after every DELETE that has a body.
         ...(call.query && { query: call.query }),
       });
       this.#observe(method, response.statusCode);
@@ -137,7 +149,10 @@ export class Kube {
     return {
       origin: url.origin,
       pathPrefix: url.pathname.replace(/\/$/, ''),
-      dispatcher: before?.dispatcher ?? (await this.#dispatcher(options)),
+      dispatchers: before?.dispatchers ?? {
+        calls: await this.#dispatcher(options, MOST_CONNECTIONS),
+        watches: await this.#dispatcher(options, null),
+      },
       headers: {
         'user-agent': 'regcred',
         accept: 'application/json',
@@ -148,14 +163,15 @@ export class Kube {
     };
   }
 
-  async #dispatcher(options: RequestOptions): Promise<Dispatcher> {
+  async #dispatcher(options: RequestOptions, connections: number | null): Promise<Dispatcher> {
     const cluster = this.#config.getCurrentCluster();
     const how = this.#config.createDispatcherOptions(cluster, options as AgentOptions);
     // HTTP/1.1, a connection for each call under way: HTTP/2 is no faster here, and one stuck connection would hold up all calls.
-    const kept = { keepAliveTimeout: 60_000, allowH2: false };
+    const kept = { keepAliveTimeout: 60_000, allowH2: false, connections };
     switch (how.type) {
       case 'agent':
-        return new Agent({ ...kept, connect: how.connect });
+        // The certificates are read once, not for each connection.
+        return new Agent({ ...kept, connect: { ...how.connect, secureContext: createSecureContext(how.connect) } });
       case 'none':
         return new Agent(kept);
       case 'proxy':

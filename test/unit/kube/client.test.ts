@@ -74,14 +74,15 @@ describe('The client', () => {
     expect(server.asked[0]?.headers.authorization).to.equal(`Basic ${Buffer.from('robot:sample-password').toString('base64')}`);
   });
 
-  const repeated: Record<string, Answer> = {
-    'from call to call': json(200, {}),
-    'after a refusal': refusal(403, 'Forbidden', 'no'),
+  const repeated: Record<string, { answer: Answer; method?: Method }> = {
+    'from call to call': { answer: json(200, {}) },
+    'after a refusal': { answer: refusal(403, 'Forbidden', 'no') },
+    'after a DELETE that has a body': { answer: json(200, {}), method: 'DELETE' },
   };
-  for (const [when, answer] of Object.entries(repeated)) {
+  for (const [when, { answer, method = 'PATCH' }] of Object.entries(repeated)) {
     it(`keeps its connection ${when}`, async () => {
       await serving(answer);
-      for (let at = 0; at < 50; at++) await kube.call('PATCH', '/x', { body: { at } }).catch(() => {});
+      for (let at = 0; at < 50; at++) await kube.call(method, '/x', { body: { at } }).catch(() => {});
       expect(server.asked).to.have.length(50);
       // A call made in the very turn in which the one before ends takes a second connection, and both are kept.
       expect(server.connections()).to.be.at.most(2);
