@@ -46,7 +46,7 @@ async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
   });
   log.info('Starting.', { version: packageJson.version });
   try {
-    await operator.start();
+    await Promise.race([operator.start(), stop]);
   } catch (error) {
     return fail(firstLine(error));
   }

@@ -87,6 +87,7 @@ export class RegistryCredentialOperator extends Operator {
   /** Called by `start()`. Rejects where the cluster cannot be used or the HTTP address is taken. */
   protected override async init(): Promise<void> {
     await this.#reachCluster();
+    if (this.#ended.signal.aborted) return;
     const { server, at } = await serveHttp(this.#config.http, this.#metrics.registry, () => this.#waitsFor());
     this.#server = server;
     this.#log.info('Serving /healthz, /readyz and /metrics.', { address: at });
@@ -232,9 +233,10 @@ export class RegistryCredentialOperator extends Operator {
     if (server === NO_KUBECONFIG) throw new Error(`There is no kubeconfig, and this is no pod in a cluster. ${mend}`);
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#kube.call('GET', path.version);
+        await this.#kube.call('GET', path.version, { signal: this.#ended.signal });
         return;
       } catch (error) {
+        if (this.#ended.signal.aborted) return;
         const unreachable = error instanceof KubeError && (error.status === 0 || error.status >= 500);
         if (!unreachable || attempt >= 4) throw new Error(`The cluster at ${server} cannot be used: ${(error as Error).message}. ${mend}`);
         await delay(backoffMs({ firstMs: 200, longestMs: 2000 }, attempt, Math.random()));

@@ -48,7 +48,6 @@ export const REASON = {
 
   // Only in Events.
   rotated: 'Rotated',
-  cleanedUp: 'CleanedUp',
   cleanupIncomplete: 'CleanupIncomplete',
 } as const;
 

@@ -23,8 +23,14 @@ export interface AccountPlan {
 export interface NamesThere {
   /** Whether the Secret of this credential is in the namespace: then it may be referred to, though its source be missing. */
   isPlaced(intent: Intent): boolean;
-  /** Whether a name is to be left as it is: of a credential not looked at yet, or of a Secret that a deleted one left behind (Retain). */
-  isHeld(secretName: string): boolean;
+  /**
+   * Whose the Secret of a recorded name is:
+   * - a credential's, maybe under a former name
+   * - gone: of one that was deleted and left it behind (Retain)
+   * - undecided: of one that was not looked at yet, or of nobody as long as there is such a one
+   * - nobody: there is none, or it is not ours
+   */
+  belongsTo(secretName: string): Intent | 'gone' | 'undecided' | 'nobody';
 }
 
 /**
@@ -42,14 +48,20 @@ export function planAccounts(
   const placing = here.filter((intent) => intent.content !== undefined || names.isPlaced(intent));
   // Nothing is fanned out before it is known to be good, not even a name; but what has been placed is kept.
   const waiting = here.filter((intent) => !placing.includes(intent));
-  const held = intents.filter(({ mode }) => mode === 'hold');
+  const held = intents.filter(({ mode }) => mode === 'hold' || mode === 'release');
 
   return Array.from(accounts, (account) => {
     if (account.terminating) return { account, wantedBy: [] };
     const covering = (intent: Intent) => coversAccount(intent.spec, account);
     const wantedBy = placing.filter(covering);
     const keep = namesOf([...held, ...waiting.filter(covering)]);
-    const action = planAccount(account, namesOf(wantedBy), (name) => keep.has(name) || names.isHeld(name));
+    const isHeld = (name: string) => {
+      const owner = names.belongsTo(name);
+      if (typeof owner === 'string') return owner !== 'nobody' || keep.has(name);
+      // A former name is good until the Secret under it is gone, which is when the one under the new name is there.
+      return keep.has(name) || held.includes(owner) || (here.includes(owner) && covering(owner));
+    };
+    const action = planAccount(account, namesOf(wantedBy), isHeld);
     return { account, wantedBy, ...(action && { action }) };
   });
 }

@@ -117,10 +117,11 @@ function makeAuth(pair: Buffer, at: string, email?: string, token = false): Outc
       REASON.emptyUsername,
       `${at} the username is empty. Registries that take only a token want some name beside it; their docs say which.`,
     );
-  if (/[\r\n]$/.test(username) || /[\r\n]$/.test(password)) {
+  const ending = [username, password].findIndex((value) => /[\r\n]$/.test(value));
+  if (ending >= 0) {
     return wrong(
       REASON.trailingNewline,
-      `${at} the username or password ends in a newline, as \`echo\` adds one, and the registry would refuse it. Use printf '%s', or kubectl create secret --from-literal.`,
+      `${at} the ${ending === 0 ? 'username' : 'password'} ends in a newline, as \`echo\` adds one, and the registry would refuse it. Use printf '%s', or kubectl create secret --from-literal.`,
     );
   }
   return { ok: { username, password, auth: pair.toString('base64'), ...(email ? { email } : {}) } };
@@ -167,7 +168,7 @@ export function writeDockerConfig(auths: Auths): string {
 
 /** A server's name as a message may show it: bounded, on one line, and without a `user:password@` that people put there. */
 export function sayServer(server: string): string {
-  const plain = server.replace(/^(https?:\/\/)?[^/]*@/, '$1');
+  const plain = server.replace(/^([a-z][a-z0-9+.-]*:\/\/|\/\/)?(?:[^/]*@|[^/@]*:.*@)/i, '$1');
   return JSON.stringify(plain.length > 100 ? `${plain.slice(0, 100)}…` : plain).slice(1, -1);
 }
 

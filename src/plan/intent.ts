@@ -1,3 +1,4 @@
+import { FINALIZER } from '../api/names.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { RegistryCredentialSpec } from '../api/types.ts';
 import type { Content } from './resolve.ts';
@@ -10,12 +11,15 @@ export interface Intent {
   readonly secretName: string;
   /**
    * - place: put the Secret and the references where they are wanted, and take them back elsewhere
-   * - hold: touch nothing (suspended, or deleted under Retain)
+   * - hold: touch nothing (suspended)
    * - remove: take everything back (deleted)
+   * - release: leave everything where it is, with no owner whose end would take it along (deleted under Retain)
    */
-  readonly mode: 'place' | 'hold' | 'remove';
+  readonly mode: 'place' | 'hold' | 'remove' | 'release';
   /** The last good content; undefined as long as there has been none since the start. */
   readonly content: Content | undefined;
+  /** All that the Secrets are made of: it changes when one who was asked to changed them, and not when somebody else did. */
+  readonly version: string;
 }
 
 export const secretNameOf = (credential: CredentialRecord) => credential.spec.secretName ?? credential.name;
@@ -28,10 +32,14 @@ export function intentOf(credential: CredentialRecord, content: Content | undefi
     secretName: secretNameOf(credential),
     mode: modeOf(credential),
     content,
+    version: JSON.stringify([content?.hash, credential.spec.secretMetadata, credential.spec.deletionPolicy]),
   };
 }
 
+/** Another finalizer may keep the object alive; for us it is gone. */
+export const isGone = ({ deleting, finalizers }: CredentialRecord) => deleting && !finalizers.includes(FINALIZER);
+
 function modeOf({ deleting, spec }: CredentialRecord): Intent['mode'] {
-  if (deleting) return spec.deletionPolicy === 'Retain' ? 'hold' : 'remove';
+  if (deleting) return spec.deletionPolicy === 'Retain' ? 'release' : 'remove';
   return spec.suspend ? 'hold' : 'place';
 }

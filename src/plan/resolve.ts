@@ -44,7 +44,7 @@ export function resolve(spec: RegistryCredentialSpec, credentialUid: string, sta
   for (const { server, secretRef } of spec.registries ?? []) {
     const source = stateOf(secretRef);
     if (source.state === 'loading') return { state: 'loading' };
-    const problem = unusable(secretRef, source, credentialUid);
+    const problem = unusable(secretRef, source, credentialUid, server);
     const read = problem ? { problem } : readRegistry(secretRef, server, source as Present);
     if ('problem' in read) problems.push(read.problem);
     else auths.set(canonicalServer(server), read.ok);

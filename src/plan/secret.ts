@@ -42,6 +42,13 @@ const NOTHING: SecretPlan = { wanted: false, actions: [] };
 export function planSecret(intent: Intent, namespace: NamespaceRecord | undefined, there: SecretsThere): SecretPlan {
   // In a namespace that goes away everything goes with it, and a write into it would be refused.
   if (namespace === undefined || namespace.terminating || intent.mode === 'hold') return NOTHING;
+  if (intent.mode === 'release')
+    return {
+      wanted: false,
+      actions: ours(intent, there)
+        .filter(isOwned(intent))
+        .map((secret) => release(intent, secret)),
+    };
   if (intent.mode === 'remove' || !isTarget(intent.spec, namespace)) {
     return { wanted: false, actions: ours(intent, there).map(deletion) };
   }
@@ -63,20 +70,23 @@ export function planSecret(intent: Intent, namespace: NamespaceRecord | undefine
 }
 
 /**
- * Whether a Secret was made for this credential: it carries its uid, as a label or as the owner's, or it was made by us
- * for a credential of this name that is no more (deleted under Retain, or restored from a backup under another uid).
+ * Whether a Secret may be written for this credential: it was made for it, or it was made by us for a credential of this name that is no more (deleted under Retain, or restored from a backup under another uid).
  */
 export function isOurs(intent: Pick<Intent, 'name' | 'uid'>, secret: SecretRecord, there: Pick<SecretsThere, 'rival'>): boolean {
   return (
-    secret.labels[LABEL.credentialUid] === intent.uid ||
-    secret.owners.some(({ uid }) => uid === intent.uid) ||
+    isMarked(intent, secret) ||
     (there.rival === undefined && secret.labels[LABEL.managedBy] === MANAGER && secret.annotations[ANNOTATION.credential] === intent.name)
   );
 }
 
-function ours(intent: Intent, there: SecretsThere): SecretRecord[] {
-  const { named, labelled } = there;
-  const all = named && isOurs(intent, named, there) ? [named, ...labelled.filter(({ name }) => name !== named.name)] : labelled;
+/** Made for this very credential: it carries its uid, as a label or as the owner's. Only these are ever deleted. */
+const isMarked = (intent: Pick<Intent, 'uid'>, secret: SecretRecord) =>
+  secret.labels[LABEL.credentialUid] === intent.uid || isOwned(intent)(secret);
+
+const isOwned = (intent: Pick<Intent, 'uid'>) => (secret: SecretRecord) => secret.owners.some(({ uid }) => uid === intent.uid);
+
+function ours(intent: Intent, { named, labelled }: SecretsThere): SecretRecord[] {
+  const all = named && isMarked(intent, named) ? [named, ...labelled.filter(({ name }) => name !== named.name)] : labelled;
   return all.filter(({ terminating }) => !terminating);
 }
 
@@ -205,6 +215,12 @@ function updateOf(intent: Intent, content: Content, secret: SecretRecord): Secre
     data: { ...Object.fromEntries(secret.strayKeys.map((key) => [key, null])), [DOCKER_CONFIG_JSON_KEY]: content.data },
   };
   return { kind: 'update-secret', namespace: secret.namespace, name: secret.name, patch };
+}
+
+/** Without us as its owner it outlives us; the garbage collector would take it along. */
+function release(intent: Intent, { namespace, name, uid, resourceVersion, owners }: SecretRecord): SecretAction {
+  const patch = { metadata: { uid, resourceVersion, ownerReferences: ownersOfOthers(intent, owners) } };
+  return { kind: 'update-secret', namespace, name, patch };
 }
 
 const deletion = ({ namespace, name, uid, resourceVersion }: SecretRecord): SecretAction => ({

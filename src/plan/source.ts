@@ -28,18 +28,23 @@ const wrong = (reason: Reason, message: string) => ({ problem: { reason, message
 export function readRegistry(ref: SecretRef, server: string, { secret }: Present): Outcome<Auth> {
   const key = dockerConfigKey(ref, secret);
   if (key !== undefined) {
-    const config = readConfigUnder(key, ref, secret);
+    const config = readConfigUnder(key, ref, secret, server);
     if ('problem' in config) return config;
     return entryOf(config.ok, canonicalServer(server), inKey(ref, key));
   }
   if (secret.type !== SECRET_TYPE.basicAuth && secret.type !== SECRET_TYPE.opaque) {
-    return wrongType(ref, secret, `A source has to be one of ${Object.values(SECRET_TYPE).join(', ')}.`);
+    return wrongType(ref, secret, `A source has to be one of ${Object.values(SECRET_TYPE).join(', ')}.`, server);
   }
-  const username = valueUnder(ref.usernameKey ?? 'username', ref, secret, server);
+  const { usernameKey = 'username', passwordKey = 'password' } = ref;
+  const username = valueUnder(usernameKey, ref, secret, server);
   if ('problem' in username) return username;
-  const password = valueUnder(ref.passwordKey ?? 'password', ref, secret, server);
+  const password = valueUnder(passwordKey, ref, secret, server);
   if ('problem' in password) return password;
-  return authOf(username.ok, password.ok, `${inSecret(ref)}, server ${sayServer(server)}:`);
+  return authOf(
+    username.ok,
+    password.ok,
+    `${inSecret(ref)}, keys ${JSON.stringify(usernameKey)} and ${JSON.stringify(passwordKey)}${forServer(server)}:`,
+  );
 }
 
 /** Every entry of a source under `dockerConfigs`: one that is broken makes the whole of it invalid. */
@@ -83,10 +88,10 @@ function dockerConfigKey(ref: SecretRef, secret: SourceRecord): string | undefin
   }
 }
 
-function readConfigUnder(key: string, ref: SecretRef, secret: SourceRecord): Outcome<DockerConfig> {
-  const bytes = valueUnder(key, ref, secret);
+function readConfigUnder(key: string, ref: SecretRef, secret: SourceRecord, server?: string): Outcome<DockerConfig> {
+  const bytes = valueUnder(key, ref, secret, server);
   if ('problem' in bytes) return bytes;
-  return readDockerConfig(bytes.ok, inKey(ref, key), secret.type === SECRET_TYPE.dockercfg && key === DOCKERCFG_KEY);
+  return readDockerConfig(bytes.ok, inKey(ref, key) + forServer(server), secret.type === SECRET_TYPE.dockercfg && key === DOCKERCFG_KEY);
 }
 
 function entryOf(config: DockerConfig, server: string, where: string): Outcome<Auth> {
@@ -103,12 +108,14 @@ function entryOf(config: DockerConfig, server: string, where: string): Outcome<A
 function valueUnder(key: string, ref: SecretRef, secret: SourceRecord, server?: string): Outcome<Buffer> {
   const value = Object.hasOwn(secret.data, key) ? secret.data[key] : undefined;
   if (value !== undefined) return { ok: Buffer.from(value, 'base64') };
-  const forServer = server === undefined ? '' : `, server ${sayServer(server)}`;
   const mend =
     secret.type === SECRET_TYPE.opaque
       ? 'Add the key, or name the right one with secretRef.key (a docker config) or usernameKey and passwordKey.'
       : 'Add the key.';
-  return wrong(REASON.keyMissing, `${inSecret(ref)}${forServer}: the key ${JSON.stringify(key)} is missing. ${sayKeys(secret)} ${mend}`);
+  return wrong(
+    REASON.keyMissing,
+    `${inSecret(ref)}${forServer(server)}: the key ${JSON.stringify(key)} is missing. ${sayKeys(secret)} ${mend}`,
+  );
 }
 
 function sayKeys(secret: SourceRecord): string {
@@ -121,36 +128,43 @@ function sayKeys(secret: SourceRecord): string {
     .join(', ')}${more}.`;
 }
 
-function wrongType(ref: SecretRef, { type }: SourceRecord, rule: string) {
+function wrongType(ref: SecretRef, { type }: SourceRecord, rule: string, server?: string) {
   return wrong(
     REASON.wrongSecretType,
-    `${inSecret(ref)} is of type ${JSON.stringify(type.slice(0, 100))}. ${rule} The type of a Secret cannot be changed: make it anew, for example with kubectl create secret docker-registry.`,
+    `${inSecret(ref)}${named(server)} is of type ${JSON.stringify(type.slice(0, 100))}. ${rule} The type of a Secret cannot be changed: make it anew, for example with kubectl create secret docker-registry.`,
   );
 }
 
 /** What is wrong with a source before its content is looked at; undefined where nothing is. */
-export function unusable(ref: SecretRef, source: Exclude<SourceState, { state: 'loading' }>, credentialUid: string): Problem | undefined {
+export function unusable(
+  ref: SecretRef,
+  source: Exclude<SourceState, { state: 'loading' }>,
+  credentialUid: string,
+  server?: string,
+): Problem | undefined {
   switch (source.state) {
     case 'missing':
       return {
         reason: REASON.sourceMissing,
-        message: `${inSecret(ref)} does not exist. Create it, or correct secretRef. What has been placed stays as it is until then.`,
+        message: `${inSecret(ref)}${named(server)} does not exist. Create it, or correct secretRef. What has been placed stays as it is until then.`,
       };
     case 'unreadable':
       return {
         reason: REASON.sourceUnreadable,
-        message: `${inSecret(ref)} cannot be read: ${source.why}`,
+        message: `${inSecret(ref)}${named(server)} cannot be read: ${source.why}`,
       };
     case 'present':
       if (source.secret.labels[LABEL.credentialUid] !== credentialUid) return undefined;
       return {
         reason: REASON.ownOutput,
-        message: `${inSecret(ref)} is a Secret that this RegistryCredential made itself. Name the Secret that the credentials come from.`,
+        message: `${inSecret(ref)}${named(server)} is a Secret that this RegistryCredential made itself. Name the Secret that the credentials come from.`,
       };
     default:
       return source satisfies never;
   }
 }
 
+const named = (server: string | undefined) => (server === undefined ? '' : ` (server ${sayServer(server)})`);
+const forServer = (server: string | undefined) => (server === undefined ? '' : `, server ${sayServer(server)}`);
 const inSecret = (ref: SecretRef) => `Secret ${ref.namespace}/${ref.name}`;
 const inKey = (ref: SecretRef, key: string) => `${inSecret(ref)}, key ${JSON.stringify(key)}`;

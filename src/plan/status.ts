@@ -10,12 +10,14 @@ type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
 export interface Facts {
   readonly generation: number;
   readonly secretName: string;
-  readonly mode: 'place' | 'hold' | 'remove';
+  readonly mode: 'place' | 'hold' | 'remove' | 'release';
   readonly suspended: boolean;
   readonly sources:
     | { readonly state: 'loading' }
     | { readonly state: 'invalid'; readonly problems: readonly Problem[] }
     | { readonly state: 'ready'; readonly servers: number };
+  /** Why it cannot be known what stands under the name of the Secret, where a person must act on that. */
+  readonly blocked?: Problem | undefined;
   readonly secrets: Side;
   readonly accounts: Side;
 }
@@ -37,7 +39,7 @@ export function statusOf(facts: Facts, before: RegistryCredentialStatus | undefi
   const verdicts: Record<string, Verdict> = verdictsOf(facts);
   const conditions = Object.entries(verdicts).map(([type, verdict]) => conditionOf(type, verdict, facts.generation, before, now));
   // While nothing is touched nothing is counted either, and what was last seen still tells most.
-  const counted = facts.mode === 'hold' && before?.summary !== undefined;
+  const counted = (facts.mode === 'hold' || facts.mode === 'release') && before?.summary !== undefined;
   return {
     observedGeneration: facts.generation,
     secretName: facts.secretName,
@@ -64,7 +66,7 @@ function verdictsOf(facts: Facts): Record<string, Verdict> {
 
 function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
   const bad = parts.filter(({ status }) => status === 'False');
-  if (facts.mode === 'remove') return bad[0] ?? unknown(REASON.deleting, removing(facts));
+  if (isDeleted(facts)) return bad[0] ?? unknown(REASON.deleting, removing(facts));
   if (facts.mode === 'hold') return parts[1] as Verdict;
   const [first] = bad;
   if (first) return { ...first, message: brief(bad.map(({ message }) => message).join(' ')) };
@@ -80,8 +82,9 @@ function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
   );
 }
 
-function sourcesVerdict({ sources, mode, suspended }: Facts): Verdict {
-  if (mode === 'remove') return unknown(REASON.deleting, 'The sources no longer matter: the RegistryCredential is being deleted.');
+function sourcesVerdict(facts: Facts): Verdict {
+  const { sources, suspended } = facts;
+  if (isDeleted(facts)) return unknown(REASON.deleting, 'The sources no longer matter: the RegistryCredential is being deleted.');
   switch (sources.state) {
     case 'loading':
       return unknown(suspended ? REASON.suspended : REASON.resolving, 'The sources are being read.');
@@ -98,10 +101,11 @@ function sourcesVerdict({ sources, mode, suspended }: Facts): Verdict {
 
 function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: string): Verdict {
   const { counters, pending, failures } = side;
-  if (facts.mode === 'hold') {
-    return facts.suspended
-      ? unknown(REASON.suspended, 'spec.suspend is true: nothing is placed, repaired or taken back until it is false.')
-      : unknown(REASON.deleting, 'Everything is left as it is, because spec.deletionPolicy is Retain.');
+  if (facts.mode === 'hold')
+    return unknown(REASON.suspended, 'spec.suspend is true: nothing is placed, repaired or taken back until it is false.');
+  if (facts.mode === 'place' && facts.blocked && side === facts.secrets) return no(facts.blocked.reason, facts.blocked.message);
+  if (facts.mode === 'place' && facts.sources.state === 'loading') {
+    return unknown(REASON.resolving, 'Nothing is decided until the sources, and what stands under the name of the Secret, are known.');
   }
   if (failures.length > 0) {
     const affected = count(failures.length, one, many);
@@ -109,7 +113,7 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
       facts.mode === 'remove' ? 'cannot be cleaned up' : `of ${counters.desired} ${failures.length === 1 ? 'is' : 'are'} not as wanted`;
     return no(mainReason(failures), `${affected} ${verb}: ${sayFailures(failures)}`);
   }
-  if (facts.mode === 'remove') return unknown(REASON.deleting, removing(facts));
+  if (isDeleted(facts)) return unknown(REASON.deleting, removing(facts));
   const missing = counters.desired - counters.synced;
   if (pending > 0)
     return unknown(
@@ -124,8 +128,12 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
   return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
 }
 
-const removing = ({ secrets, accounts }: Facts) =>
-  `Taking back what was made: ${count(secrets.pending, 'Secret is', 'Secrets are')} left, and references in ${count(accounts.pending, 'namespace', 'namespaces')}.`;
+const isDeleted = ({ mode }: Facts) => mode === 'remove' || mode === 'release';
+
+const removing = ({ mode, secrets, accounts }: Facts) =>
+  mode === 'release'
+    ? `Everything is left as it is, because spec.deletionPolicy is Retain; ${count(secrets.pending, 'Secret is', 'Secrets are')} still to be freed from being owned.`
+    : `Taking back what was made: ${count(secrets.pending, 'Secret is', 'Secrets are')} left, and references in ${count(accounts.pending, 'namespace', 'namespaces')}.`;
 
 /** "a: what is wrong with it. b: …", the first three in full, so that one message tells most of what there is to know. */
 function sayFailures(failures: readonly FailureRow[]): string {

@@ -1,9 +1,9 @@
-import { FINALIZER, LABEL } from '../api/names.ts';
+import { LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { AccountRecord } from '../api/records.ts';
 import { type AccountPlan, type NamesThere, planAccounts } from '../plan/accounts.ts';
 import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
-import { secretNameOf } from '../plan/intent.ts';
+import { isGone } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
@@ -46,7 +46,8 @@ async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   const contest = context.contests.get(account.uid);
   const wait = waitMs(contest, what, context.now());
   if (wait > 0 && what !== '') return { plan, contestedMs: wait };
-  if (contest && isForgotten(contest, context.now())) context.contests.delete(account.uid);
+  // What was not wanted in between, or is wanted otherwise now, nobody has taken from us.
+  if (contest && (contest.what !== what || isForgotten(contest, context.now()))) context.contests.delete(account.uid);
   if (!action) return { plan };
 
   const outcome = await attempt(async () => {
@@ -54,7 +55,7 @@ async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   });
   // A first write is no repair; but an account that had all that is wanted, and has lost it, was changed by somebody.
   const hadAll = plan.wantedBy.length > 0 && plan.wantedBy.every(({ name }) => isSynced(context, name, account));
-  if ('failed' in outcome || !(contest || hadAll)) return { plan, outcome };
+  if ('failed' in outcome || !(context.contests.has(account.uid) || hadAll)) return { plan, outcome };
   const repaired = wrote(contest, what, context.now());
   context.contests.set(account.uid, repaired);
   const next = waitMs(repaired, what, context.now());
@@ -69,7 +70,7 @@ function isSynced(context: Context, credential: string, { namespace }: AccountRe
 /** Tells every credential how its references in this namespace stand. */
 function report(context: Context, namespace: string, results: readonly Result[], tell: boolean): void {
   for (const intent of context.intents.values()) {
-    if (intent.mode === 'hold') continue;
+    if (intent.mode === 'hold' || intent.mode === 'release') continue;
     const failures: Failure[] = [];
     let desired = 0;
     let synced = 0;
@@ -100,19 +101,18 @@ const CONTESTED = {
 };
 
 function namesThere({ world, intents }: Context, namespace: string): NamesThere {
-  const live = [...world.credentials.all()];
-  const uids = new Set(live.map(({ uid }) => uid));
-  const undecided = new Set(
-    live.filter(({ name, deleting, finalizers }) => !intents.has(name) && (!deleting || finalizers.includes(FINALIZER))).map(secretNameOf),
-  );
+  const alive = [...world.credentials.all()].filter((credential) => !isGone(credential));
+  const byUid = new Map(alive.map(({ uid, name }) => [uid, intents.get(name) ?? ('undecided' as const)]));
+  const someUndecided = alive.some(({ name }) => !intents.has(name));
   return {
     isPlaced: (intent) => {
       const secret = secretAt(world, namespace, intent.secretName);
       return secret !== undefined && isOurs(intent, secret, { rival: undefined });
     },
-    isHeld: (name) => {
+    belongsTo: (name) => {
       const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
-      return undecided.has(name) || (uid !== undefined && !uids.has(uid));
+      if (uid !== undefined) return byUid.get(uid) ?? 'gone';
+      return someUndecided ? 'undecided' : 'nobody';
     },
   };
 }

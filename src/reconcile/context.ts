@@ -28,11 +28,15 @@ export class Book {
   readonly secrets = new Tally();
   readonly accounts = new Tally();
   sources: Facts['sources'] = { state: 'loading' };
+  blocked: Facts['blocked'];
+  /** The generation of the spec that all of this is about. */
+  generation: number;
   /** When something was last taken back, in milliseconds of `Context.now`: a cleanup that stands still is given up in the end. */
   progressAt: number;
 
-  constructor(now: number) {
+  constructor(now: number, generation: number) {
     this.progressAt = now;
+    this.generation = generation;
   }
 }
 
@@ -76,8 +80,8 @@ export function settle(
   if (result === undefined && book[side].get(namespace) !== undefined) book.progressAt = context.now();
   book[side].set(namespace, result);
   context.reporter.touch(credential);
+  const mode = context.intents.get(credential)?.mode;
   const nothingLeft = book.secrets.size === 0 && book.accounts.size === 0;
   // The last of a cleanup: now the finalizer can go.
-  if (nothingLeft && context.intents.get(credential)?.mode === 'remove')
-    context.add({ kind: 'credential', name: credential }, PRIORITY.now);
+  if (nothingLeft && (mode === 'remove' || mode === 'release')) context.add({ kind: 'credential', name: credential }, PRIORITY.now);
 }

@@ -1,7 +1,8 @@
 import { FINALIZER, LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
-import { type Intent, intentOf, secretNameOf } from '../plan/intent.ts';
+import { classify } from '../kube/errors.ts';
+import { type Intent, intentOf, isGone, secretNameOf } from '../plan/intent.ts';
 import { type Resolution, resolve, sourcesOf } from '../plan/resolve.ts';
 import type { SecretRef, SourceState } from '../plan/source.ts';
 import { isTarget } from '../plan/targets.ts';
@@ -16,8 +17,7 @@ import { standing } from './tally.ts';
 export async function reconcileCredential(context: Context, key: Extract<Key, { kind: 'credential' }>): Promise<Again | undefined> {
   const { world } = context;
   const credential = world.credentials.get('', key.name);
-  // Another finalizer may keep the object alive; for us it is gone.
-  if (!credential || (credential.deleting && !credential.finalizers.includes(FINALIZER))) return forget(context, key.name);
+  if (!credential || isGone(credential)) return forget(context, key.name);
 
   // Before anything is made, so that everything that is made is taken back.
   if (!credential.finalizers.includes(FINALIZER)) return patchFinalizers(context, credential, [...credential.finalizers, FINALIZER]);
@@ -26,16 +26,18 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   world.sources.want(credential.name, sources.map(sourceKey));
   const secretName = secretNameOf(credential);
   world.foreign.want(credential.name, [secretName]);
-  // What stands under the name is not known yet; we are called again when it is. A deletion does not hang on it.
-  const foreign = world.foreign.view(secretName);
-  if (!foreign?.synced && !(credential.deleting && foreign?.error !== undefined)) return undefined;
 
   const before = context.intents.get(credential.name);
   const former = before?.uid === credential.uid ? before : undefined;
   const book = bookOf(context, credential, former);
+  book.generation = credential.generation;
+  // What stands under the name is not known yet; we are called again when it is. A deletion does not hang on it.
+  const foreign = world.foreign.view(secretName);
+  book.blocked = foreign?.synced ? undefined : blockedBy(secretName, foreign?.error);
+  const known = foreign?.synced || (credential.deleting && foreign?.error !== undefined);
   const resolution = credential.deleting ? undefined : resolve(credential.spec, credential.uid, (ref) => stateOf(context, ref));
-  if (resolution) book.sources = said(resolution);
-  if (resolution?.state === 'loading') {
+  if (resolution) book.sources = known ? said(resolution) : { state: 'loading' };
+  if (!known || resolution?.state === 'loading') {
     context.reporter.touch(credential.name);
     return undefined;
   }
@@ -45,26 +47,47 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   const intent = intentOf(credential, content?.hash === former?.content?.hash ? former?.content : content);
   const rotated = former?.content !== undefined && intent.content !== former.content;
   const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
-  if (rotated || placedAnew) {
-    context.intents.set(credential.name, intent);
-    if (former?.mode !== intent.mode) book.progressAt = context.now();
-    if (rotated) {
-      void context.reporter.event(
-        credential,
-        'Normal',
-        REASON.rotated,
-        'The content of the sources changed; it is let out to every namespace.',
-      );
-    }
-    fanOut(context, intent, former, book, placedAnew);
-  }
+  if (rotated || placedAnew) decide(context, credential, former, intent, placedAnew);
   context.reporter.touch(credential.name);
-  return credential.deleting ? finishDeletion(context, credential, intent, book) : undefined;
+  return credential.deleting ? finishDeletion(context, credential, intent) : undefined;
+}
+
+/** From here on this is what the credential wants. */
+function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent, withAccounts: boolean): void {
+  const { intents, books, reporter } = context;
+  intents.set(credential.name, intent);
+  // Of what is released nothing is counted but the Secrets that are still to be freed.
+  if (intent.mode === 'release' && former?.mode !== 'release') books.set(credential.name, new Book(context.now(), credential.generation));
+  const book = books.get(credential.name) as Book;
+  if (former?.mode !== intent.mode) book.progressAt = context.now();
+  if (former?.content && intent.mode === 'place' && intent.content !== former.content) {
+    void reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
+  }
+  fanOut(context, intent, former, book, withAccounts && intent.mode !== 'release');
+  if (!former) sortOutNames(context);
+}
+
+/** Looks at the names in accounts of which it was not clear whose they are, once all credentials are known. */
+function sortOutNames({ intents, world, add }: Context): void {
+  if ([...world.credentials.all()].some((credential) => !isGone(credential) && !intents.has(credential.name))) return;
+  for (const { namespace, recorded } of world.accounts.all()) {
+    if (recorded.length > 0) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+  }
+}
+
+/** Why it cannot be known what stands under the name, where it takes a person to change that. */
+function blockedBy(secretName: string, error: unknown): Book['blocked'] {
+  if (error === undefined || classify(error) !== 'refused') return undefined;
+  const words = repeatable((error as Error).message, undefined);
+  return {
+    reason: REASON.forbidden,
+    message: `The Secrets named ${secretName} cannot be listed, so nothing is placed: ${words}. Give the operator the rights that manifests/rbac.yaml lists.`,
+  };
 }
 
 function bookOf(context: Context, credential: CredentialRecord, former: Intent | undefined): Book {
   const kept = former && context.books.get(credential.name);
-  const book = kept ?? new Book(context.now());
+  const book = kept ?? new Book(context.now(), credential.generation);
   context.books.set(credential.name, book);
   return book;
 }
@@ -96,7 +119,7 @@ function fanOut(context: Context, intent: Intent, former: Intent | undefined, bo
   const { world } = context;
   const secrets = new Set(book.secrets.namespaces());
   const accounts = new Set(book.accounts.namespaces());
-  if (intent.mode === 'place') {
+  if (intent.mode !== 'remove') {
     for (const namespace of world.namespaces.all()) {
       if (!isTarget(intent.spec, namespace)) continue;
       secrets.add(namespace.name);
@@ -127,15 +150,15 @@ function pend(tally: Book['secrets'], namespace: string, desired: number): void 
 }
 
 /** Lets the object go when nothing is left of what was made for it, or when what is left cannot be taken back. */
-async function finishDeletion(context: Context, credential: CredentialRecord, intent: Intent, book: Book): Promise<Again | undefined> {
-  const left = book.secrets.size + book.accounts.size;
-  if (intent.mode === 'remove' && left > 0) {
+async function finishDeletion(context: Context, credential: CredentialRecord, intent: Intent): Promise<Again | undefined> {
+  const book = context.books.get(credential.name) as Book;
+  if (book.secrets.size + book.accounts.size > 0) {
     const stillMs = context.now() - book.progressAt;
     const failures = [...book.secrets.failures(), ...book.accounts.failures()];
     const hopeless = failures.length > 0 && failures.every(({ final }) => final) && book.secrets.pending + book.accounts.pending === 0;
     if (stillMs < context.cleanupTimeoutMs || !hopeless) return { afterMs: Math.max(1000, context.cleanupTimeoutMs - stillMs) };
     const named = failures.slice(0, 10).map(({ kind, namespace, name, message }) => `${kind} ${namespace}/${name}: ${message}`);
-    const message = `Gave up after ${Math.round(stillMs / 1000)} s without progress; take back by hand what is left (${failures.length}): ${named.join('; ')}`;
+    const message = `Gave up after ${Math.round(stillMs / 1000)} s without progress; ${intent.mode === 'release' ? 'these Secrets still have it as their owner and will be deleted' : 'take back by hand what is left'} (${failures.length}): ${named.join('; ')}`;
     context.log.warn('The cleanup was given up.', { credential: credential.name, left: failures.length });
     await context.reporter.event(credential, 'Warning', REASON.cleanupIncomplete, message);
   }
@@ -159,6 +182,7 @@ async function patchFinalizers(context: Context, credential: CredentialRecord, f
 
 function forget(context: Context, name: string): undefined {
   if (context.intents.delete(name)) context.log.info('The RegistryCredential is gone.', { credential: name });
+  else sortOutNames(context);
   context.books.delete(name);
   context.reporter.forget(name);
   context.world.sources.want(name, []);

@@ -1,7 +1,7 @@
 import { LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
-import type { Intent } from '../plan/intent.ts';
+import { type Intent, isGone } from '../plan/intent.ts';
 import { sourcesOf } from '../plan/resolve.ts';
 import { isOurs, planSecret, type SecretAction, type SecretsThere } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
@@ -27,11 +27,11 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   if (plan.conflict) return conclude(standing(1, 0, false, [{ ...at, ...plan.conflict, conflict: true, final: true }]));
   if (plan.waits) return conclude(standing(1, 0));
 
-  const content = intent.content?.hash ?? '';
   const contest = context.contests.get(id);
-  const wait = waitMs(contest, content, context.now());
+  const wait = waitMs(contest, intent.version, context.now());
   if (plan.wanted && wait > 0) return contested(wait);
-  if (contest && isForgotten(contest, context.now())) context.contests.delete(id);
+  // What was not wanted in between, or is wanted otherwise now, nobody has taken from us.
+  if (contest && (!plan.wanted || contest.what !== intent.version || isForgotten(contest, context.now()))) context.contests.delete(id);
   if (plan.actions.length === 0) {
     context.failures.delete(id);
     return conclude(plan.wanted ? standing(1, 1) : undefined);
@@ -48,11 +48,11 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   context.failures.delete(id);
   // What was deleted counts until the watch says that it is gone.
   if (!plan.wanted) return conclude(standing(0, 0, true));
-  if (!contest && context.books.get(credential)?.secrets.get(namespace)?.synced !== 1) return conclude(standing(1, 1));
+  if (!context.contests.has(id) && context.books.get(credential)?.secrets.get(namespace)?.synced !== 1) return conclude(standing(1, 1));
   // It was as wanted before, and somebody changed it.
-  const repaired = wrote(contest, content, context.now());
+  const repaired = wrote(contest, intent.version, context.now());
   context.contests.set(id, repaired);
-  const next = waitMs(repaired, content, context.now());
+  const next = waitMs(repaired, intent.version, context.now());
   return next > 0 ? contested(next) : conclude(standing(1, 1));
 }
 
@@ -74,7 +74,10 @@ function observe({ world }: Context, intent: Intent, namespace: string): Secrets
   const named = secretAt(world, namespace, intent.secretName);
   const labelled = [...world.managed.in(namespace)].filter(({ labels }) => labels[LABEL.credentialUid] === intent.uid);
   const uid = named?.labels[LABEL.credentialUid];
-  const rival = uid === undefined || uid === intent.uid ? undefined : [...world.credentials.all()].find((other) => other.uid === uid)?.name;
+  const rival =
+    uid === undefined || uid === intent.uid
+      ? undefined
+      : [...world.credentials.all()].find((other) => other.uid === uid && !isGone(other))?.name;
   const foreign = named !== undefined && !isOurs(intent, named, { rival });
   const isSource =
     foreign &&

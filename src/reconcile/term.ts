@@ -1,7 +1,7 @@
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
-import type { Intent } from '../plan/intent.ts';
+import { type Intent, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
@@ -98,13 +98,15 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
   const book = books.get(name);
   const credential = world.credentials.get('', name);
   const intent = intents.get(name);
-  if (!book || !credential || (credential.deleting && intent?.mode !== 'remove')) return undefined;
+  // The status of one that is being deleted tells of the deletion, or nothing.
+  if (!book || !credential || (credential.deleting && intent?.mode !== 'remove' && intent?.mode !== 'release')) return undefined;
   return {
-    generation: credential.generation,
-    secretName: credential.spec.secretName ?? name,
+    generation: book.generation,
+    secretName: intent?.secretName ?? secretNameOf(credential),
     mode: intent?.mode ?? 'place',
     suspended: credential.spec.suspend,
     sources: book.sources,
+    blocked: book.blocked,
     secrets: sideOf(book.secrets),
     accounts: sideOf(book.accounts),
   };

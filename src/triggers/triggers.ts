@@ -1,7 +1,7 @@
 import { LABEL } from '../api/names.ts';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord } from '../api/records.ts';
 import type { View } from '../kube/store.ts';
-import type { Intent } from '../plan/intent.ts';
+import { type Intent, isGone, secretNameOf } from '../plan/intent.ts';
 import { sourcesOf } from '../plan/resolve.ts';
 import { isTarget } from '../plan/targets.ts';
 import { PRIORITY, type Priority } from '../queue/queue.ts';
@@ -39,12 +39,14 @@ export class Triggers {
   credential(before: CredentialRecord | undefined, after: CredentialRecord | undefined): void {
     const { name } = (after ?? before) as CredentialRecord;
     this.#credential(name);
-    const intent = this.#intents.get(name);
-    if (after || !intent) return;
-    // Whoever was told that this one's Secret stands in the way can be told otherwise now.
-    for (const other of this.#intents.values()) {
-      if (other.name === name || other.secretName !== intent.secretName) continue;
+    if (!before || (after && !isGone(after) && after.generation === before.generation)) return;
+    // Whoever was told that a Secret or a source of this one stands in the way may be told otherwise now.
+    const others = [...this.#intents.values()].filter((other) => other.name !== name);
+    for (const other of others.filter(({ secretName }) => secretName === secretNameOf(before))) {
       for (const { namespace } of this.#managed.all()) this.#secret(other.name, namespace);
+    }
+    for (const source of sourcesOf(before.spec)) {
+      for (const other of others.filter(({ secretName }) => secretName === source.name)) this.#secret(other.name, source.namespace);
     }
   }
 

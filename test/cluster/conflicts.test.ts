@@ -40,6 +40,32 @@ describe('A Secret of that name that is not ours', () => {
     expect((await scene.dockerConfigIn(namespace)).auths).to.have.property('registry.example.com');
   });
 
+  it('and was left behind by another credential is taken over once that one is gone', async () => {
+    await scene.credential({ deletionPolicy: 'Retain' });
+    await scene.ready();
+    const second = await scene.credential({ secretName: scene.name, conflictPolicy: 'Adopt' }, `${scene.name}-second`);
+    await scene.ready('False', 'SecretExists', second);
+    await scene.deleteCredential();
+    await scene.ready('True', 'Synced', second);
+    expect((await scene.secretIn(namespace)).metadata.annotations?.['regcred.dev/credential']).to.equal(second);
+  });
+
+  it('and is a source of another credential is taken over once that one is gone', async () => {
+    const config = {
+      '.dockerconfigjson': JSON.stringify({ auths: { 'a.example.com': { auth: Buffer.from('robot:sample').toString('base64') } } }),
+    };
+    await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, config);
+    const other = await scene.credential(
+      { dockerConfigs: [{ secretRef: { namespace, name: scene.name } }], namespaces: { names: ['nowhere'] } },
+      `${scene.name}-other`,
+    );
+    await scene.ready('True', 'NoNamespaceMatches', other);
+    await scene.credential({ conflictPolicy: 'Adopt' });
+    await scene.ready('False', 'SecretExists');
+    await scene.deleteCredential(other);
+    await scene.ready();
+  });
+
   it('that comes after a credential was suspended is not overwritten when it goes on', async () => {
     await scene.credential({ suspend: true });
     await scene.ready('Unknown', 'Suspended');

@@ -60,6 +60,48 @@ describe('Deleting a RegistryCredential', () => {
     expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
   });
 
+  it('under Retain frees the Secrets from their owner before it lets go, though they were placed under Delete', async () => {
+    const namespaces = await scene.placed(3);
+    // Suspended, nothing follows the change of the policy: it is the deletion that has to.
+    await scene.patchCredential({ suspend: true });
+    await scene.ready('Unknown', 'Suspended');
+    await scene.patchCredential({ deletionPolicy: 'Retain' });
+    await scene.deleteCredential();
+    await scene.credentialGone();
+    for (const namespace of namespaces) {
+      expect((await scene.secretIn(namespace)).metadata.ownerReferences).to.equal(undefined);
+      expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+    }
+  });
+
+  it('under Retain leaves everything also while somebody else’s finalizer keeps the object', async () => {
+    const [namespace] = (await scene.placed(1, { deletionPolicy: 'Retain' })) as [string];
+    const { metadata } = await scene.credentialObject();
+    const path = `/apis/regcred.dev/v1alpha1/registrycredentials/${scene.name}`;
+    await scene.patch(path, { metadata: { finalizers: [...(metadata.finalizers ?? []), 'example.com/hold'] } });
+    await scene.deleteCredential();
+    await eventually('ours is gone', async () =>
+      expect((await scene.credentialObject()).metadata.finalizers).to.deep.equal(['example.com/hold']),
+    );
+    await scene.patchAccount(namespace, { metadata: { annotations: { note: 'a' } } });
+    await cluster.scene().placed(1); // By then what was to be done about the account would have been done.
+    expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+    await scene.patch(path, { metadata: { finalizers: null } });
+    await scene.credentialGone();
+  });
+
+  it('under Retain leaves what is kept to be, also where a new credential of the same name goes elsewhere', async () => {
+    const [namespace, other] = (await scene.placed(2, { deletionPolicy: 'Retain' })) as [string, string];
+    await scene.deleteCredential();
+    await scene.credentialGone();
+    await scene.credential({ namespaces: { names: [other] } });
+    await scene.ready();
+    await scene.patchSecret(namespace, { metadata: { annotations: { note: 'a' } } });
+    await cluster.scene().placed(1);
+    expect((await scene.secretIn(namespace)).metadata.deletionTimestamp).to.equal(undefined);
+    expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+  });
+
   it('follows a change of the deletion policy: the owner goes under Retain and comes under Delete', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ deletionPolicy: 'Retain' });

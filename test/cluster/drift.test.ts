@@ -66,6 +66,18 @@ describe('Drift', () => {
     );
   });
 
+  it('is not what a person does who changes the spec many times', async () => {
+    for (let n = 0; n < 14; n++) {
+      await scene.patchCredential({ secretMetadata: { labels: { edit: String(n) } } });
+      await eventually(
+        `edit ${n} is there`,
+        async () => expect((await scene.secretIn(namespace)).metadata.labels?.edit).to.equal(String(n)),
+        2000,
+      );
+    }
+    await scene.ready();
+  });
+
   it('is left alone where it is not ours: labels and annotations that others put on the Secret', async () => {
     const { metadata } = await scene.patchSecret(namespace, { metadata: { labels: { team: 'a' }, annotations: { note: 'b' } } });
     await scene.rotate('rotated-sample');

@@ -264,6 +264,29 @@ describe('Taking back', () => {
     expect((await scene.ready()).message).to.contain(`${scene.name}-new`);
   });
 
+  it('keeps the former Secret and its reference as long as the new one cannot take its place', async () => {
+    const [namespace] = (await scene.placed(1)) as [string];
+    const taken = `${scene.name}-taken`;
+    await scene.secret(namespace, taken, 'Opaque', { a: 'b' });
+    await scene.patchCredential({ secretName: taken });
+    await scene.ready('False', 'SecretExists');
+    await scene.pullSecretsAre(namespace, [scene.name, taken]);
+    expect((await scene.secretIn(namespace)).metadata.deletionTimestamp).to.equal(undefined);
+    await scene.deleteSecret(namespace, taken);
+    await scene.secretGone(namespace);
+    await scene.pullSecretsAre(namespace, [taken]);
+  });
+
+  it('leaves a former name alone while it is suspended', async () => {
+    const [namespace] = (await scene.placed(1)) as [string];
+    await scene.patchCredential({ suspend: true, secretName: `${scene.name}-new` });
+    await scene.ready('Unknown', 'Suspended');
+    await cluster.restart();
+    await scene.patchAccount(namespace, { metadata: { annotations: { note: 'a' } } });
+    await cluster.scene().placed(1); // By then what was to be done about the account would have been done.
+    expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+  });
+
   it('takes back what stopped matching while no operator ran', async () => {
     const [namespace, other] = (await scene.placed(2)) as [string, string];
     await cluster.restart(async () => {

@@ -1,5 +1,8 @@
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { type Cluster, theCluster } from '../support/cluster.ts';
 import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
@@ -95,6 +98,22 @@ describe('The program', () => {
       expect(await operator.stop(signal)).to.equal(0);
       expect(await holder()).to.equal('');
     }
+  });
+
+  it('ends with 0 on SIGTERM also while it waits for an API server that never answers', async () => {
+    let asked = 0;
+    const silent = createServer(() => asked++);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser({ name: 'silent', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }, { name: 'nobody' });
+    const file = join(cluster.controlPlane.scratch, 'silent.kubeconfig');
+    writeFileSync(file, config.exportConfig());
+    const operator = start({ kubeconfig: file });
+    await eventually('it waits', () => expect(asked).to.equal(1));
+    expect(await operator.stop()).to.equal(0);
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it('has one leader; a follower is ready, and takes over at once from one that stops', async () => {

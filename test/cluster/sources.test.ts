@@ -173,7 +173,7 @@ describe('Sources', () => {
         type: 'kubernetes.io/basic-auth',
         values: { username: CANARY, password: '' },
         reason: 'EmptyPassword',
-        says: ['password is empty'],
+        says: ['keys "username" and "password"', 'password is empty'],
       },
       'a username with a colon': {
         type: 'kubernetes.io/basic-auth',
@@ -241,7 +241,9 @@ describe('Sources', () => {
         const ready = await scene.ready('False', reason);
         const condition = await scene.condition('SourcesReady');
         expect(condition).to.include({ status: 'False', reason });
-        for (const text of [`Secret ${SOURCES}/${scene.name}`, ...says])
+        // Under dockerConfigs no server is named.
+        const server = source.whole ? [] : ['registry.example.com'];
+        for (const text of [`Secret ${SOURCES}/${scene.name}`, ...server, ...says])
           expect(ready.message).to.match(typeof text === 'string' ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
         await scene.secretGone(namespace);
         expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
@@ -292,7 +294,7 @@ describe('Sources', () => {
     const namespace = await scene.namespace();
     await scene.credential();
     const { message } = await scene.ready('False', 'SourceMissing');
-    expect(message).to.contain(`Secret ${SOURCES}/${scene.name} does not exist`);
+    expect(message).to.contain(`Secret ${SOURCES}/${scene.name} (server registry.example.com) does not exist`);
     expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
     await scene.basicAuth();
     await scene.ready();

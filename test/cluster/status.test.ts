@@ -137,6 +137,26 @@ describe('The status', () => {
     );
   });
 
+  it('tells when the operator may not list Secrets, and heals when it may', async () => {
+    const role = '/apis/rbac.authorization.k8s.io/v1/clusterroles/regcred';
+    const { rules } = await scene.api.call<{ rules: { resources: string[] }[] }>('GET', role);
+    await scene.basicAuth();
+    await scene.namespace();
+    try {
+      await scene.patch(role, { rules: rules.filter(({ resources }) => !resources.includes('secrets')) });
+      await eventually('the right is gone', async () => {
+        const asked = cluster.kubectl('auth', 'can-i', 'list', 'secrets', '--as=system:serviceaccount:regcred-system:regcred');
+        if ((await asked.catch(() => 'no')).startsWith('yes')) throw new Error('it may');
+      });
+      await scene.credential();
+      const { message } = await scene.ready('False', 'Forbidden');
+      expect(message).to.contain('cannot list resource "secrets"').and.to.contain('manifests/rbac.yaml');
+    } finally {
+      await scene.patch(role, { rules });
+    }
+    await scene.ready();
+  });
+
   it('tells of a write that is denied in one namespace, in the API server’s words, and the others go on', async () => {
     await scene.basicAuth();
     const [closed, open] = (await scene.namespaces(2)) as [string, string];

@@ -33,7 +33,9 @@ export const credential = (mods: WithSpec<CredentialRecord> = {}): CredentialRec
 
 export const intent = (mods: WithSpec<Intent> = {}): Intent => {
   const name = mods.name ?? 'acme';
-  return { name, uid: `uid-${name}`, secretName: name, mode: 'place', content: content(), ...mods, spec: spec(mods.spec) };
+  const wanted = { name, uid: `uid-${name}`, secretName: name, mode: 'place' as const, content: content(), ...mods, spec: spec(mods.spec) };
+  const { secretMetadata, deletionPolicy } = wanted.spec;
+  return { version: JSON.stringify([wanted.content?.hash, secretMetadata, deletionPolicy]), ...wanted };
 };
 
 /** A docker config of one server, as it is placed. */

@@ -6,10 +6,14 @@ import { type AccountPlan, type NamesThere, planAccounts } from '../../../src/pl
 import type { Intent } from '../../../src/plan/intent.ts';
 import { account, intent, merged, namespace } from '../../support/builders.ts';
 
-const NOTHING_THERE: NamesThere = { isPlaced: () => false, isHeld: () => false };
+const NOTHING_THERE: NamesThere = { isPlaced: () => false, belongsTo: () => 'nobody' };
 const acme = intent();
 const beta = intent({ name: 'beta' });
 const waiting = intent({ content: undefined });
+const renamed = intent({ secretName: 'new' });
+const onHold = intent({ secretName: 'new', mode: 'hold' });
+const waitingRenamed = intent({ secretName: 'new', content: undefined });
+const movedAway = intent({ secretName: 'new', spec: { namespaces: { names: ['elsewhere'] } } });
 const entries = (...names: string[]) => names.map((name) => ({ name }));
 
 const planOf = (intents: readonly Intent[], one: AccountRecord, names: Partial<NamesThere> = {}, where = namespace()) =>
@@ -93,11 +97,42 @@ describe('The references in a ServiceAccount', () => {
       names: { isPlaced: (one) => one === waiting },
       want: [entries('acme'), 'acme'],
     },
-    'stay where their name is held': { intents: [], has: ours, names: { isHeld: (name) => name === 'acme' }, want: undefined },
+    'stay where their Secret was left behind by a credential that is gone': {
+      intents: [],
+      has: ours,
+      names: { belongsTo: () => 'gone' },
+      want: undefined,
+    },
+    'stay while it is not known whose they are': { intents: [], has: ours, names: { belongsTo: () => 'undecided' }, want: undefined },
+    'stay under a former name until the Secret under it is gone': {
+      intents: [renamed],
+      has: ours,
+      names: { belongsTo: (name) => (name === 'acme' ? renamed : 'nobody') },
+      want: [entries('acme', 'new'), 'acme,new'],
+    },
+    'stay under a former name while their credential is on hold': {
+      intents: [onHold],
+      has: ours,
+      names: { belongsTo: () => onHold },
+      want: undefined,
+    },
+    'stay under a former name while the sources are not known to be good': {
+      intents: [waitingRenamed],
+      has: ours,
+      names: { belongsTo: () => waitingRenamed },
+      want: undefined,
+    },
+    'are removed under a former name where the namespace is no target': {
+      intents: [movedAway],
+      has: ours,
+      names: { belongsTo: () => movedAway },
+      want: [null, null],
+    },
+    'stay when their credential is deleted under Retain': { intents: [intent({ mode: 'release' })], has: ours, want: undefined },
     'that are held keep their record when others are appended': {
       intents: [beta],
       has: { pullSecrets: entries('zeta'), recorded: ['zeta'] },
-      names: { isHeld: (name) => name === 'zeta' },
+      names: { belongsTo: (name) => (name === 'zeta' ? 'gone' : 'nobody') },
       want: [entries('zeta', 'beta'), 'beta,zeta'],
     },
     'are left to an account that is being deleted': { intents: [], has: { ...ours, terminating: true }, want: undefined },

@@ -11,9 +11,9 @@ describe('A RegistryCredential', () => {
     ],
     'that is suspended wants nothing touched': [{ spec: { suspend: true } }, { mode: 'hold', spec: { suspend: true } }],
     'that is deleted wants everything taken back': [{ deleting: true }, { mode: 'remove' }],
-    'that is deleted under Retain wants nothing touched': [
+    'that is deleted under Retain wants everything left without an owner': [
       { deleting: true, spec: { deletionPolicy: 'Retain' } },
-      { mode: 'hold', spec: { deletionPolicy: 'Retain' } },
+      { mode: 'release', spec: { deletionPolicy: 'Retain' } },
     ],
     'that is deleted while it is suspended wants everything taken back': [
       { deleting: true, spec: { suspend: true } },

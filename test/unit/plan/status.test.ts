@@ -112,7 +112,7 @@ describe('The status', () => {
     ],
     'is false for one failure, whatever else is under way': [
       'Ready',
-      { sources: loading, secrets: side(14, 12, { pending: 1, failures: [failure()] }) },
+      { accounts: side(14, 3, { pending: 1 }), secrets: side(14, 12, { pending: 1, failures: [failure()] }) },
       ['False', 'SecretExists', '1 namespace of 14 is not as wanted: shop (SecretExists): It exists.'],
     ],
     'is false with the reason of the first that is wrong and the words of all': [
@@ -150,8 +150,22 @@ describe('The status', () => {
     ],
     'is unknown for one deleted under Retain': [
       'Ready',
-      { mode: 'hold' },
-      ['Unknown', 'Deleting', 'Everything is left as it is, because spec.deletionPolicy is Retain.'],
+      { mode: 'release', secrets: side(0, 0, { pending: 2 }) },
+      [
+        'Unknown',
+        'Deleting',
+        'Everything is left as it is, because spec.deletionPolicy is Retain; 2 Secrets are still to be freed from being owned.',
+      ],
+    ],
+    'is unknown for Secrets that were in place before, while the sources of another spec are being read (SecretsSynced)': [
+      'SecretsSynced',
+      { sources: loading },
+      ['Unknown', 'Resolving', 'Nothing is decided until the sources, and what stands under the name of the Secret, are known.'],
+    ],
+    'is false where what stands under the name may not be known': [
+      'Ready',
+      { sources: loading, blocked: { reason: 'Forbidden', message: 'It cannot be listed.' } },
+      ['False', 'Forbidden', 'It cannot be listed.'],
     ],
     'counts what is left to be taken back': [
       'Ready',

@@ -188,6 +188,17 @@ describe('What a change concerns:', () => {
       change: (on) => on.credential(onlyShop, undefined),
       want: ['credential acme', 'secret waits b', 'secret waits shop'],
     },
+    "a credential that was deleted, a source of which stood in another's way": {
+      credentials: [credential({ name: 'waits', spec: { secretName: 'robot' } }), other],
+      change: (on) => on.credential(credential({ spec: { registries: [registry('robot')] } }), undefined),
+      want: ['credential acme', 'secret waits regcred-system'],
+    },
+    "a credential whose spec was changed, whose Secrets stood in another's way": {
+      credentials: [onlyShop, credential({ name: 'waits', spec: { secretName: 'acme' } })],
+      managed: [secret()],
+      change: (on) => on.credential(onlyShop, { ...onlyShop, generation: 2 }),
+      want: ['credential acme', 'secret waits shop'],
+    },
     'a credential that was deleted and never decided on': {
       credentials: [other],
       managed: [secret()],
