@@ -74,6 +74,10 @@ describe('The API', () => {
       spec: { ...good, registries: [{ server: 'ghcr.io /x', secretRef }] },
       says: 'must be a registry as in image names',
     },
+    'a server with ?, where a URL would begin its query': {
+      spec: { ...good, registries: [{ server: 'ghcr.i?', secretRef }] },
+      says: 'must be a registry as in image names',
+    },
     'a glob that is none': {
       spec: { ...good, namespaces: { names: ['Team_[a-z]'] } },
       says: 'must be the name of a namespace or a glob over it',
