@@ -101,13 +101,13 @@ async function step(what: string, does: () => Promise<unknown>): Promise<void> {
 
 async function stay({ kubeconfig, kubectl }: Stage): Promise<void> {
   const command = kubectl === 'kubectl' ? 'kubectl' : '$KUBECTL';
-  screen.line('  It stays up until you press Ctrl-C. In another terminal:');
+  screen.line(`  It stays up until you press Ctrl-C (or: kill -INT ${process.pid}). In another terminal:`);
   screen.line();
   if (command !== 'kubectl') screen.line(`    export KUBECTL=${kubectl}`);
   screen.line(`    export KUBECONFIG=${kubeconfig}`);
   screen.line(`    ${command} get regcred -o wide`);
   screen.line(`    ${command} describe regcred`);
-  screen.line(`    ${command} create namespace team-new && ${command} get secrets,serviceaccounts -n team-new -o wide`);
+  screen.line(`    ${command} create namespace team-mine && ${command} get secrets,serviceaccounts -n team-mine -o wide`);
   await interrupted;
   screen.line();
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError, type ControllerConfig, controllerConfig, SETTINGS, type SettingName } from './config.ts';
@@ -30,6 +31,8 @@ async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
     if (!(error instanceof ConfigError)) throw error;
     return fail(`The configuration is not usable: ${error.message}.`);
   }
+  // The young generation stays as small as it begins. It would grow to 32 MiB in every fan-out, and never shrink again, to save 3 % of CPU.
+  setFlagsFromString('--semi-space-growth-factor=1');
   // client-node reads this itself, here and for the shell.
   if (config.kubeconfig !== undefined) process.env.KUBECONFIG = config.kubeconfig;
   const log = makeLog(config.logLevel, config.logFormat);

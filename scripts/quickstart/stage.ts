@@ -58,7 +58,7 @@ export async function existingStage(kubeconfig: string): Promise<Stage> {
   });
   if (there) {
     throw new Error(
-      `the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it, or, where it was left over, delete it: kubectl delete crd ${CRD}.`,
+      `the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it. Where it was left over, see with kubectl get regcred that it is not in use before you delete it: an operator that runs then takes back all that it has placed.`,
     );
   }
   const system = `regcred-quickstart-${randomBytes(2).toString('hex')}`;

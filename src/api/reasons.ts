@@ -12,6 +12,7 @@ export const REASON = {
   synced: 'Synced',
   resolved: 'Resolved',
   noNamespaceMatches: 'NoNamespaceMatches',
+  noServiceAccountMatches: 'NoServiceAccountMatches',
   resolving: 'Resolving',
   placing: 'Placing',
   suspended: 'Suspended',

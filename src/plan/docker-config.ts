@@ -30,6 +30,7 @@ const wrong = (reason: Reason, message: string) => ({ problem: { reason, message
  * the entries without `auths` around them. `where` begins every message; no message ever holds a part of the text.
  */
 export function readDockerConfig(bytes: Buffer, where: string, legacy = false): Outcome<DockerConfig> {
+  if (bytes.length === 0) return wrong(REASON.notJson, `${where}: this is empty. Put the config.json there that docker login writes.`);
   const config = parseObject(bytes.toString('utf8'));
   if (config === undefined) {
     const decoded = decodeBase64(bytes.toString('latin1'));

@@ -2,7 +2,7 @@ import { DOCKER_CONFIG_JSON_KEY, DOCKERCFG_KEY, LABEL, SECRET_TYPE } from '../ap
 import { type Problem, REASON, type Reason } from '../api/reasons.ts';
 import type { SourceRecord } from '../api/records.ts';
 import { type Auth, type Auths, authOf, type DockerConfig, type Outcome, readDockerConfig, readEntry, sayServer } from './docker-config.ts';
-import { canonicalServer } from './server.ts';
+import { canonicalServer, DOCKER_HUB } from './server.ts';
 
 /** Where a credential is read from: `secretRef` of a registry or of a docker config. */
 export interface SecretRef {
@@ -98,7 +98,11 @@ function entryOf(config: DockerConfig, server: string, where: string): Outcome<A
   if (config.entries.has(server)) return readEntry(config.entries.get(server), config, server, where);
   if (config.helpedServers.includes(server)) return readEntry({}, config, server, where);
   const servers = [...config.entries.keys()];
-  const listed = servers.slice(0, 10).map(sayServer).join(', ') + (servers.length > 10 ? ` and ${servers.length - 10} more` : '');
+  const listed =
+    servers
+      .slice(0, 10)
+      .map((name) => (name === DOCKER_HUB ? 'docker.io' : sayServer(name)))
+      .join(', ') + (servers.length > 10 ? ` and ${servers.length - 10} more` : '');
   return wrong(
     REASON.serverMissing,
     `${where}: there is no entry for ${sayServer(server)}. It has entries for: ${listed}. Name one of these under registries[].server, or log in to ${sayServer(server)} and make the Secret again.`,
@@ -146,7 +150,7 @@ export function unusable(
     case 'missing':
       return {
         reason: REASON.sourceMissing,
-        message: `${inSecret(ref)}${named(server)} does not exist. Create it, or correct secretRef. What has been placed stays as it is until then.`,
+        message: `${inSecret(ref)}${named(server)} does not exist. Create it, or correct secretRef.`,
       };
     case 'unreadable':
       return {

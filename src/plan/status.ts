@@ -12,6 +12,8 @@ export interface Facts {
   readonly secretName: string;
   readonly mode: 'place' | 'hold' | 'remove' | 'release';
   readonly suspended: boolean;
+  /** Whether spec.serviceAccounts asks for any at all. */
+  readonly wantsAccounts: boolean;
   readonly sources:
     | { readonly state: 'loading' }
     | { readonly state: 'invalid'; readonly problems: readonly Problem[] }
@@ -76,6 +78,7 @@ function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
   if (secrets.counters.desired === 0) {
     return yes(REASON.noNamespaceMatches, 'No namespace matches spec.namespaces at present; those that come to match get the Secret.');
   }
+  if (accounts.counters.desired === 0 && facts.wantsAccounts) return noAccounts(facts);
   return yes(
     REASON.synced,
     `The Secret ${facts.secretName} is in place in ${count(secrets.counters.synced, 'namespace', 'namespaces')}, and ${count(accounts.counters.synced, 'ServiceAccount refers', 'ServiceAccounts refer')} to it.`,
@@ -92,7 +95,8 @@ function sourcesVerdict(facts: Facts): Verdict {
       return yes(REASON.resolved, `All sources are valid; they hold credentials for ${count(sources.servers, 'server', 'servers')}.`);
     case 'invalid': {
       const [first] = sources.problems as [Problem];
-      return no(first.reason, sources.problems.map(({ message }) => message).join(' '));
+      const placed = facts.secrets.counters.synced > 0 ? 'What has been placed stays as it is.' : 'Nothing is placed until this is mended.';
+      return no(first.reason, [...sources.problems.map(({ message }) => message), placed].join(' '));
     }
     default:
       return sources satisfies never;
@@ -125,8 +129,19 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
       REASON.resolving,
       `${what} is in place in ${counters.synced} of ${count(counters.desired, one, many)}; the rest waits for the sources to be valid.`,
     );
+  if (counters.desired === 0) {
+    if (side === facts.accounts && facts.secrets.counters.desired > 0 && facts.wantsAccounts) return noAccounts(facts);
+    return yes(REASON.synced, `${what} is not wanted anywhere at present.`);
+  }
   return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
 }
+
+/** Nothing is wrong, but hardly meant so: pods would inherit nothing. */
+const noAccounts = ({ secrets }: Facts) =>
+  yes(
+    REASON.noServiceAccountMatches,
+    `No ServiceAccount in the ${count(secrets.counters.desired, 'target namespace', 'target namespaces')} matches spec.serviceAccounts at present, so pods inherit nothing. Those that come to match get the reference; names: [] asks for none.`,
+  );
 
 const isDeleted = ({ mode }: Facts) => mode === 'remove' || mode === 'release';
 

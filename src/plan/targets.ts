@@ -16,6 +16,10 @@ export function isTarget(spec: RegistryCredentialSpec, namespace: NamespaceRecor
   );
 }
 
+/** Whether any ServiceAccount is meant at all. */
+export const wantsAccounts = ({ serviceAccounts }: RegistryCredentialSpec) =>
+  serviceAccounts.names.length > 0 || serviceAccounts.selector !== undefined;
+
 /** In a target namespace: whether pods under this ServiceAccount are to inherit the pull secret. */
 export function coversAccount(spec: RegistryCredentialSpec, account: AccountRecord): boolean {
   return !account.terminating && !optedOut(account.labels) && matches(spec.serviceAccounts, account);

@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
 import { type Intent, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
+import { wantsAccounts } from '../plan/targets.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
 import { Triggers } from '../triggers/triggers.ts';
@@ -105,6 +106,7 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
     secretName: intent?.secretName ?? secretNameOf(credential),
     mode: intent?.mode ?? 'place',
     suspended: credential.spec.suspend,
+    wantsAccounts: wantsAccounts(credential.spec),
     sources: book.sources,
     blocked: book.blocked,
     secrets: sideOf(book.secrets),

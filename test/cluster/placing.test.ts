@@ -128,7 +128,7 @@ describe('Placing', () => {
   });
 
   describe('chooses the ServiceAccounts', () => {
-    const chosen: Record<string, { serviceAccounts: object; labels?: Record<string, string>; referring: string[] }> = {
+    const chosen: Record<string, { serviceAccounts: object; labels?: Record<string, string>; referring: string[]; reason?: string }> = {
       'default, where nothing is said': { serviceAccounts: {}, referring: ['default'] },
       'by name, and then default only if it is named': { serviceAccounts: { names: ['robot'] }, referring: ['robot'] },
       'by glob': { serviceAccounts: { names: ['*'] }, referring: ['default', 'robot'] },
@@ -143,19 +143,20 @@ describe('Placing', () => {
         referring: ['robot'],
       },
       none: { serviceAccounts: { names: [] }, referring: [] },
+      'and says so where none has the name': { serviceAccounts: { names: ['defualt'] }, referring: [], reason: 'NoServiceAccountMatches' },
       'but not those that opt out': {
         serviceAccounts: { names: ['*'] },
         labels: { 'regcred.dev/exclude': 'true' },
         referring: ['default'],
       },
     };
-    for (const [how, { serviceAccounts, labels = {}, referring }] of Object.entries(chosen)) {
+    for (const [how, { serviceAccounts, labels = {}, referring, reason = 'Synced' }] of Object.entries(chosen)) {
       it(how, async () => {
         await scene.basicAuth();
         const namespace = await scene.namespace();
         await scene.makeAccount(namespace, 'robot', {}, labels);
         await scene.credential({ serviceAccounts });
-        await scene.ready();
+        await scene.ready('True', reason);
         for (const account of ['default', 'robot']) {
           expect(await scene.pullSecrets(namespace, account), account).to.deep.equal(referring.includes(account) ? [scene.name] : []);
         }

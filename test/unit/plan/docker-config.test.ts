@@ -36,7 +36,7 @@ describe('A docker config', () => {
   const auths = { [SERVER]: { auth: PAIR } };
   const unusable: Record<string, readonly [text: string, reason: string, says: string, legacy?: boolean]> = {
     'that is not JSON': ['auths: {}', 'NotJSON', 'not a JSON object'],
-    'that is empty': ['', 'NotJSON', 'not a JSON object'],
+    'that is empty': ['', 'NotJSON', 'this is empty'],
     'that is JSON, but no object': [JSON.stringify([auths]), 'NotJSON', 'not a JSON object'],
     'that is base64 of something else': [PAIR, 'NotJSON', 'not a JSON object'],
     'that was encoded twice': [base64(JSON.stringify({ auths })), 'EncodedTwice', 'base64-encoded twice'],

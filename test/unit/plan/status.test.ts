@@ -17,6 +17,7 @@ const facts = (mods: Partial<Facts> = {}): Facts => ({
   secretName: 'acme',
   mode: 'place',
   suspended: false,
+  wantsAccounts: true,
   sources: { state: 'ready', servers: 2 },
   secrets: side(2),
   accounts: side(3),
@@ -103,7 +104,7 @@ describe('The status', () => {
     'is false while sources are invalid, and every problem is told': [
       'Ready',
       { sources: invalid },
-      ['False', 'SourceMissing', 'One is missing. The other is no JSON.'],
+      ['False', 'SourceMissing', 'One is missing. The other is no JSON. What has been placed stays as it is.'],
     ],
     'tells of the Secrets that wait for the sources': [
       'SecretsSynced',
@@ -141,12 +142,31 @@ describe('The status', () => {
     'tells of the sources of a suspended credential': [
       'SourcesReady',
       { ...suspended, sources: invalid },
-      ['False', 'SourceMissing', 'One is missing. The other is no JSON.'],
+      ['False', 'SourceMissing', 'One is missing. The other is no JSON. What has been placed stays as it is.'],
     ],
     'blames suspension for sources that are not read': [
       'SourcesReady',
       { ...suspended, sources: loading },
       ['Unknown', 'Suspended', 'The sources are being read.'],
+    ],
+    'says that nothing is placed before the sources are valid (SourcesReady)': [
+      'SourcesReady',
+      { sources: invalid, secrets: side(2, 0) },
+      ['False', 'SourceMissing', 'One is missing. The other is no JSON. Nothing is placed until this is mended.'],
+    ],
+    'tells of ServiceAccounts that are meant, of which there is none (Ready)': [
+      'Ready',
+      { accounts: side(0) },
+      [
+        'True',
+        'NoServiceAccountMatches',
+        'No ServiceAccount in the 2 target namespaces matches spec.serviceAccounts at present, so pods inherit nothing. Those that come to match get the reference; names: [] asks for none.',
+      ],
+    ],
+    'is ready without ServiceAccounts where none are meant (ServiceAccountsSynced)': [
+      'ServiceAccountsSynced',
+      { accounts: side(0), wantsAccounts: false },
+      ['True', 'Synced', 'The reference is not wanted anywhere at present.'],
     ],
     'is unknown for one deleted under Retain': [
       'Ready',
