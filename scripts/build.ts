@@ -23,7 +23,12 @@ await build({
   legalComments: 'none',
   plugins: [slimShell],
   banner: {
-    // An older Node.js would end in the middle of the bundle. And the dependencies that are CommonJS call require for Node's own modules.
-    js: "#!/usr/bin/env node\nif (Number(process.versions.node.split('.')[0]) < 24) { console.error(`regcred needs Node.js 24 or newer; this is ${process.version}.`); process.exit(1); }\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    js: [
+      '#!/usr/bin/env node',
+      // An older one would end in the middle of the bundle.
+      "if (Number(process.versions.node.split('.')[0]) < 24) { console.error('regcred needs Node.js 24 or newer; this is ' + process.version + '.'); process.exit(1); }",
+      // The dependencies that are CommonJS call require for Node's own modules.
+      "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    ].join('\n'),
   },
 });
