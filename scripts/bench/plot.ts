@@ -26,7 +26,7 @@ export function plot(all: readonly Figures[]): string {
   const style = '<style>text{font:12px sans-serif;fill:#333}.t{font-weight:bold}.a{stroke:#999;fill:none}</style>';
   const width = 2 * (WIDTH + LEFT + 40);
   const height = HEIGHT + TOP + 50 + 18 * time.length;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="white"/>${style}${chart(0, 'From process start to all placed (s)', time)}${chart(WIDTH + LEFT + 40, 'Memory (MiB)', memory)}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}"><title>Time and memory by namespaces</title><rect width="100%" height="100%" fill="white"/>${style}${chart(0, 'From process start to all placed (s)', time)}${chart(WIDTH + LEFT + 40, 'Memory (MiB)', memory)}</svg>\n`;
 }
 
 function chart(offset: number, title: string, lines: readonly Line[]): string {

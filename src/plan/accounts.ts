@@ -27,7 +27,7 @@ export interface NamesThere {
    * Whose the Secret of a recorded name is:
    * - a credential's, maybe under a former name
    * - gone: of one that was deleted and left it behind (Retain)
-   * - undecided: of one that was not looked at yet, or of nobody as long as there is such a one
+   * - undecided: of one that was not looked at yet, or maybe of such a one
    * - nobody: there is none, or it is not ours
    */
   belongsTo(secretName: string): Intent | 'gone' | 'undecided' | 'nobody';

@@ -100,10 +100,11 @@ const CONTESTED = {
   final: false,
 };
 
-function namesThere({ world, intents }: Context, namespace: string): NamesThere {
+function namesThere({ world, intents, unsure }: Context, namespace: string): NamesThere {
   const alive = [...world.credentials.all()].filter((credential) => !isGone(credential));
   const byUid = new Map(alive.map(({ uid, name }) => [uid, intents.get(name) ?? ('undecided' as const)]));
   const someUndecided = alive.some(({ name }) => !intents.has(name));
+  const decided = new Set(Array.from(intents.values(), ({ secretName }) => secretName));
   return {
     isPlaced: (intent) => {
       const secret = secretAt(world, namespace, intent.secretName);
@@ -112,7 +113,9 @@ function namesThere({ world, intents }: Context, namespace: string): NamesThere 
     belongsTo: (name) => {
       const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
       if (uid !== undefined) return byUid.get(uid) ?? 'gone';
-      return someUndecided ? 'undecided' : 'nobody';
+      if (!someUndecided || decided.has(name)) return 'nobody';
+      unsure.add(namespace);
+      return 'undecided';
     },
   };
 }

@@ -53,6 +53,8 @@ export interface Context {
   readonly contests: Map<string, Contest>;
   /** By key: how often in a row it has failed. */
   readonly failures: Map<string, number>;
+  /** Namespaces with names in accounts of which it was not clear whose they are. */
+  readonly unsure: Set<string>;
   readonly cleanupTimeoutMs: number;
   add(key: Key, priority: Priority): void;
   /** Milliseconds on a clock that does not jump. */

@@ -68,11 +68,10 @@ function decide(context: Context, credential: CredentialRecord, former: Intent |
 }
 
 /** Looks at the names in accounts of which it was not clear whose they are, once all credentials are known. */
-function sortOutNames({ intents, world, add }: Context): void {
+function sortOutNames({ intents, world, unsure, add }: Context): void {
   if ([...world.credentials.all()].some((credential) => !isGone(credential) && !intents.has(credential.name))) return;
-  for (const { namespace, recorded } of world.accounts.all()) {
-    if (recorded.length > 0) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
-  }
+  for (const namespace of unsure) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+  unsure.clear();
 }
 
 /** Why it cannot be known what stands under the name, where it takes a person to change that. */

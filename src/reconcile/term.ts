@@ -39,6 +39,7 @@ export class Term {
       reporter: new Reporter(world.credentials, writer, log, (name) => factsOf(this.#context, name)),
       contests: new Map<string, Contest>(),
       failures: new Map<string, number>(),
+      unsure: new Set<string>(),
       cleanupTimeoutMs: options.cleanupTimeoutMs,
       add: (key, priority) => this.#queue.add(key, priority),
       now: () => performance.now(),
