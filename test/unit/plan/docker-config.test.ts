@@ -297,6 +297,9 @@ describe('A server in a message', () => {
     'is shown without username and password where there is no scheme': [`robot:${PASSWORD}@ghcr.io`, 'ghcr.io'],
     'is shown without a password that has an @ in it': ['https://robot:sample@password@ghcr.io', 'https://ghcr.io'],
     'keeps an @ in its path': ['ghcr.io/acme@x', 'ghcr.io/acme@x'],
+    'is shown without a password under any scheme': [`OCI://robot:${PASSWORD}@ghcr.io`, 'OCI://ghcr.io'],
+    'is shown without a password where there is half a scheme': [`//robot:${PASSWORD}@ghcr.io`, '//ghcr.io'],
+    'is shown without a password that has a slash in it': ['https://robot:sample/password@ghcr.io', 'https://ghcr.io'],
   };
   for (const [what, [server, want]] of Object.entries(table)) it(what, () => expect(sayServer(server)).to.equal(want));
 });
