@@ -354,6 +354,19 @@ describe('Sources', () => {
     await scene.told('Rotated');
   });
 
+  it('that are rotated while the credential is suspended are let out when it goes on, and not said to be before', async () => {
+    const [namespace] = (await scene.placed(1)) as [string];
+    await scene.patchCredential({ suspend: true });
+    await scene.ready('Unknown', 'Suspended');
+    await scene.rotate('rotated-sample');
+    await cluster.scene().placed(1); // By then what was to be done about it would have been done.
+    expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('sample-password');
+    expect((await scene.events()).map(({ reason }) => reason)).to.not.include('Rotated');
+    await scene.patchCredential({ suspend: false });
+    await scene.ready();
+    expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample');
+  });
+
   it('that are invalid do not take another credential down', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const broken = `${scene.name}-broken`;
