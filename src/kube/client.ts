@@ -194,25 +194,23 @@ const contentType = (method: Method) => (method === 'PATCH' ? 'application/merge
 async function accepted(response: Dispatcher.ResponseData): Promise<Dispatcher.ResponseData> {
   if (response.statusCode < 400) return response;
   const text = await response.body.text().catch(() => '');
-  const status = parseStatus(text);
+  const status = tryParse<Status>(text);
   const retryAfter = Number(response.headers['retry-after'] ?? status?.details?.retryAfterSeconds);
   const message = status?.message ?? `the API server answered with HTTP ${response.statusCode}`;
   throw new KubeError(message, response.statusCode, status, Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined);
 }
 
-function parseStatus(text: string): Status | undefined {
-  try {
-    return JSON.parse(text) as Status;
-  } catch {
-    return undefined;
-  }
+function parse<T>(text: string): T {
+  const parsed = tryParse<T>(text);
+  if (parsed === undefined) throw new KubeError('the API server answered with something that is not JSON', 0);
+  return parsed;
 }
 
-function parse<T>(text: string): T {
+function tryParse<T>(text: string): T | undefined {
   try {
     return JSON.parse(text) as T;
   } catch {
-    throw new KubeError('the API server answered with something that is not JSON', 0); // The error of JSON.parse quotes the text.
+    return undefined; // The error of JSON.parse quotes the text, which may be secret.
   }
 }
 

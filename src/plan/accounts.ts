@@ -1,6 +1,6 @@
 import { ANNOTATION } from '../api/names.ts';
 import type { AccountRecord, NamespaceRecord } from '../api/records.ts';
-import type { Intent } from './intent.ts';
+import { type Intent, leavesAccounts } from './intent.ts';
 import { coversAccount, isTarget } from './targets.ts';
 
 export interface AccountAction {
@@ -48,7 +48,7 @@ export function planAccounts(
   const placing = here.filter((intent) => intent.content !== undefined || names.isPlaced(intent));
   // Nothing is fanned out before it is known to be good, not even a name; but what has been placed is kept.
   const waiting = here.filter((intent) => !placing.includes(intent));
-  const held = intents.filter(({ mode }) => mode === 'hold' || mode === 'release');
+  const held = intents.filter(leavesAccounts);
 
   return Array.from(accounts, (account) => {
     if (account.terminating) return { account, wantedBy: [] };

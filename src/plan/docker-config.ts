@@ -74,19 +74,16 @@ export function readEntry(entry: unknown, config: DockerConfig, server: string, 
   if (fields === undefined)
     return wrong(REASON.malformedEntry, `${at} the entry is not an object such as {"auth": …}. Run docker login for it again.`);
   for (const name of ['auth', 'username', 'password', 'email']) {
-    if (isGiven(fields[name]) && typeof fields[name] !== 'string') {
+    // Go reads null as absent, and so does the kubelet.
+    if (typeof (fields[name] ?? '') !== 'string') {
       return wrong(
         REASON.malformedEntry,
         `${at} "${name}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`,
       );
     }
   }
-  const [auth, username, password, email] = ['auth', 'username', 'password', 'email'].map((name) => (fields[name] ?? '') as string) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const text = (name: string) => (fields[name] ?? '') as string;
+  const [auth, username, password, email] = [text('auth'), text('username'), text('password'), text('email')];
   const read = auth ? readAuth(auth, at) : { ok: Buffer.from(`${username}:${password}`) };
   if ('problem' in read) return read;
   if (!auth && username.includes(':')) return colonInUsername(at);
@@ -138,9 +135,6 @@ function readAuth(auth: string, at: string): Outcome<Buffer> {
     ? wrong(REASON.encodedTwice, `${at} "auth" was base64-encoded twice. ${mend}`)
     : wrong(REASON.authNotBase64, `${at} "auth" is base64, but not of username:password: there is no colon in it. ${mend}`);
 }
-
-/** Go reads null as absent, and so does the kubelet. */
-const isGiven = (value: unknown) => value !== undefined && value !== null;
 
 const passwordElsewhere = (at: string) =>
   wrong(

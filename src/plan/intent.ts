@@ -36,6 +36,12 @@ export function intentOf(credential: CredentialRecord, content: Content | undefi
   };
 }
 
+/** Of a credential that was deleted. */
+export const isEnding = ({ mode }: Pick<Intent, 'mode'>) => mode === 'remove' || mode === 'release';
+
+/** Whose references in accounts stay as they are. */
+export const leavesAccounts = ({ mode }: Pick<Intent, 'mode'>) => mode === 'hold' || mode === 'release';
+
 /** Another finalizer may keep the object alive; for us it is gone. */
 export const isGone = ({ deleting, finalizers }: CredentialRecord) => deleting && !finalizers.includes(FINALIZER);
 

@@ -1,5 +1,6 @@
 import { CONDITION, type Problem, REASON, type Reason } from '../api/reasons.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
+import { type Intent, isEnding, leavesAccounts } from './intent.ts';
 
 type Counters = NonNullable<RegistryCredentialStatus['namespaces']>;
 type Condition = NonNullable<RegistryCredentialStatus['conditions']>[number];
@@ -10,7 +11,7 @@ type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
 export interface Facts {
   readonly generation: number;
   readonly secretName: string;
-  readonly mode: 'place' | 'hold' | 'remove' | 'release';
+  readonly mode: Intent['mode'];
   readonly suspended: boolean;
   /** Whether spec.serviceAccounts asks for any at all. */
   readonly wantsAccounts: boolean;
@@ -41,7 +42,7 @@ export function statusOf(facts: Facts, before: RegistryCredentialStatus | undefi
   const verdicts: Record<string, Verdict> = verdictsOf(facts);
   const conditions = Object.entries(verdicts).map(([type, verdict]) => conditionOf(type, verdict, facts.generation, before, now));
   // While nothing is touched nothing is counted either, and what was last seen still tells most.
-  const counted = (facts.mode === 'hold' || facts.mode === 'release') && before?.summary !== undefined;
+  const counted = leavesAccounts(facts) && before?.summary !== undefined;
   return {
     observedGeneration: facts.generation,
     secretName: facts.secretName,
@@ -68,7 +69,7 @@ function verdictsOf(facts: Facts): Record<string, Verdict> {
 
 function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
   const bad = parts.filter(({ status }) => status === 'False');
-  if (isDeleted(facts)) return bad[0] ?? unknown(REASON.deleting, removing(facts));
+  if (isEnding(facts)) return bad[0] ?? unknown(REASON.deleting, removing(facts));
   if (facts.mode === 'hold') return parts[1] as Verdict;
   const [first] = bad;
   if (first) return { ...first, message: brief(bad.map(({ message }) => message).join(' ')) };
@@ -87,7 +88,7 @@ function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
 
 function sourcesVerdict(facts: Facts): Verdict {
   const { sources, suspended } = facts;
-  if (isDeleted(facts)) return unknown(REASON.deleting, 'The sources no longer matter: the RegistryCredential is being deleted.');
+  if (isEnding(facts)) return unknown(REASON.deleting, 'The sources no longer matter: the RegistryCredential is being deleted.');
   switch (sources.state) {
     case 'loading':
       return unknown(suspended ? REASON.suspended : REASON.resolving, 'The sources are being read.');
@@ -117,7 +118,7 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
       facts.mode === 'remove' ? 'cannot be cleaned up' : `of ${counters.desired} ${failures.length === 1 ? 'is' : 'are'} not as wanted`;
     return no(mainReason(failures), `${affected} ${verb}: ${sayFailures(failures)}`);
   }
-  if (isDeleted(facts)) return unknown(REASON.deleting, removing(facts));
+  if (isEnding(facts)) return unknown(REASON.deleting, removing(facts));
   const missing = counters.desired - counters.synced;
   if (pending > 0)
     return unknown(
@@ -142,8 +143,6 @@ const noAccounts = ({ secrets }: Facts) =>
     REASON.noServiceAccountMatches,
     `No ServiceAccount in the ${count(secrets.counters.desired, 'target namespace', 'target namespaces')} matches spec.serviceAccounts at present, so pods inherit nothing. Those that come to match get the reference; names: [] asks for none.`,
   );
-
-const isDeleted = ({ mode }: Facts) => mode === 'remove' || mode === 'release';
 
 const removing = ({ mode, secrets, accounts }: Facts) =>
   mode === 'release'

@@ -3,7 +3,7 @@ import { REASON } from '../api/reasons.ts';
 import type { AccountRecord } from '../api/records.ts';
 import { type AccountPlan, type NamesThere, planAccounts } from '../plan/accounts.ts';
 import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
-import { isGone } from '../plan/intent.ts';
+import { isGone, leavesAccounts } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
@@ -70,7 +70,7 @@ function isSynced(context: Context, credential: string, { namespace }: AccountRe
 /** Tells every credential how its references in this namespace stand. */
 function report(context: Context, namespace: string, results: readonly Result[], tell: boolean): void {
   for (const intent of context.intents.values()) {
-    if (intent.mode === 'hold' || intent.mode === 'release') continue;
+    if (leavesAccounts(intent)) continue;
     const failures: Failure[] = [];
     let desired = 0;
     let synced = 0;
@@ -104,7 +104,6 @@ function namesThere({ world, intents, unsure }: Context, namespace: string): Nam
   const alive = [...world.credentials.all()].filter((credential) => !isGone(credential));
   const byUid = new Map(alive.map(({ uid, name }) => [uid, intents.get(name) ?? ('undecided' as const)]));
   const someUndecided = alive.some(({ name }) => !intents.has(name));
-  const decided = new Set(Array.from(intents.values(), ({ secretName }) => secretName));
   return {
     isPlaced: (intent) => {
       const secret = secretAt(world, namespace, intent.secretName);
@@ -113,7 +112,7 @@ function namesThere({ world, intents, unsure }: Context, namespace: string): Nam
     belongsTo: (name) => {
       const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
       if (uid !== undefined) return byUid.get(uid) ?? 'gone';
-      if (!someUndecided || decided.has(name)) return 'nobody';
+      if (!someUndecided || [...intents.values()].some(({ secretName }) => secretName === name)) return 'nobody';
       unsure.add(namespace);
       return 'undecided';
     },

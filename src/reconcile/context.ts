@@ -4,7 +4,7 @@ import type { Store, View } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
-import type { Intent } from '../plan/intent.ts';
+import { type Intent, isEnding } from '../plan/intent.ts';
 import type { Facts } from '../plan/status.ts';
 import { PRIORITY, type Priority } from '../queue/queue.ts';
 import type { Key } from '../triggers/keys.ts';
@@ -82,8 +82,8 @@ export function settle(
   if (result === undefined && book[side].get(namespace) !== undefined) book.progressAt = context.now();
   book[side].set(namespace, result);
   context.reporter.touch(credential);
-  const mode = context.intents.get(credential)?.mode;
+  const intent = context.intents.get(credential);
   const nothingLeft = book.secrets.size === 0 && book.accounts.size === 0;
   // The last of a cleanup: now the finalizer can go.
-  if (nothingLeft && (mode === 'remove' || mode === 'release')) context.add({ kind: 'credential', name: credential }, PRIORITY.now);
+  if (nothingLeft && intent && isEnding(intent)) context.add({ kind: 'credential', name: credential }, PRIORITY.now);
 }

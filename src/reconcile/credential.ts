@@ -45,25 +45,26 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   // The last good content stays: a source that is missing or broken never empties what has been placed.
   const content = resolution?.state === 'ready' ? resolution.content : former?.content;
   const intent = intentOf(credential, content?.hash === former?.content?.hash ? former?.content : content);
-  const rotated = former?.content !== undefined && intent.content !== former.content;
-  const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
-  if (rotated || placedAnew) decide(context, credential, former, intent, placedAnew);
+  decide(context, credential, former, intent);
   context.reporter.touch(credential.name);
   return credential.deleting ? finishDeletion(context, credential, intent) : undefined;
 }
 
-/** From here on this is what the credential wants. */
-function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent, withAccounts: boolean): void {
+/** From here on this is what the credential wants; where it is news, it is sent out. */
+function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent): void {
+  const rotated = former?.content !== undefined && intent.content !== former.content;
+  const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
+  if (!rotated && !placedAnew) return;
   const { intents, books, reporter } = context;
   intents.set(credential.name, intent);
   // Of what is released nothing is counted but the Secrets that are still to be freed.
   if (intent.mode === 'release' && former?.mode !== 'release') books.set(credential.name, new Book(context.now(), credential.generation));
   const book = books.get(credential.name) as Book;
   if (former?.mode !== intent.mode) book.progressAt = context.now();
-  if (former?.content && intent.mode === 'place' && intent.content !== former.content) {
+  if (rotated && intent.mode === 'place') {
     void reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
   }
-  fanOut(context, intent, former, book, withAccounts && intent.mode !== 'release');
+  fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
   if (!former) sortOutNames(context);
 }
 

@@ -1,7 +1,7 @@
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
-import { type Intent, secretNameOf } from '../plan/intent.ts';
+import { type Intent, isEnding, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
 import { wantsAccounts } from '../plan/targets.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
@@ -101,7 +101,7 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
   const credential = world.credentials.get('', name);
   const intent = intents.get(name);
   // The status of one that is being deleted tells of the deletion, or nothing.
-  if (!book || !credential || (credential.deleting && intent?.mode !== 'remove' && intent?.mode !== 'release')) return undefined;
+  if (!book || !credential || (credential.deleting && !(intent && isEnding(intent)))) return undefined;
   return {
     generation: book.generation,
     secretName: intent?.secretName ?? secretNameOf(credential),
