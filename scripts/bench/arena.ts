@@ -1,6 +1,6 @@
-import { KubeConfig } from '@kubernetes/client-node';
-import { Kube } from '../../src/kube/client.ts';
+import type { Kube } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
+import { connect, expectGone } from '../../test/support/api.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/controlplane.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { install, type OperatorProcess, operatorKubeconfig, startOperator } from '../../test/support/operator.ts';
@@ -38,12 +38,11 @@ export class Arena {
     const accountsMade = { level: 'Metadata', verbs: ['create'], resources: [{ group: '', resources: ['serviceaccounts'] }] };
     const controlPlane = await startControlPlane(say, [accountsMade]);
     await install(controlPlane);
-    const admin = new Kube(() => {
-      const config = new KubeConfig();
-      config.loadFromFile(controlPlane.kubeconfig);
-      return config;
-    });
-    return new Arena(controlPlane, admin, await operatorKubeconfig(controlPlane.kubeconfig, SYSTEM, controlPlane.scratch));
+    return new Arena(
+      controlPlane,
+      connect(controlPlane.kubeconfig),
+      await operatorKubeconfig(controlPlane.kubeconfig, SYSTEM, controlPlane.scratch),
+    );
   }
 
   async close(): Promise<void> {
@@ -85,7 +84,7 @@ export class Arena {
     await eventually(
       'the new namespaces are gone',
       async () => {
-        for (const name of names) await this.#expectGone(`/api/v1/namespaces/${name}`);
+        for (const name of names) await expectGone(this.#admin, `/api/v1/namespaces/${name}`);
       },
       LONG_MS,
     );
@@ -109,7 +108,7 @@ export class Arena {
     await eventually(
       'the credentials are gone',
       async () => {
-        for (let n = 0; n < count; n++) await this.#expectGone(`${CREDENTIALS}/credential-${n}`);
+        for (let n = 0; n < count; n++) await expectGone(this.#admin, `${CREDENTIALS}/credential-${n}`);
       },
       LONG_MS,
     );
@@ -167,16 +166,5 @@ export class Arena {
   /** The built program, under its own ServiceAccount. */
   operator(): OperatorProcess {
     return startOperator({ kubeconfig: this.kubeconfig });
-  }
-
-  async #expectGone(path: string): Promise<void> {
-    const there = await this.#admin.call('GET', path).then(
-      () => true,
-      (error: unknown) => {
-        if (!isNotFound(error)) throw error;
-        return false;
-      },
-    );
-    if (there) throw new Error(`${path} is there`);
   }
 }

@@ -24,6 +24,7 @@ const READS = new Set(['list', 'watch', 'get']);
 export class AuditLog {
   readonly #file: string;
   #offset = 0;
+  #requests: Request[] = [];
 
   constructor(file: string) {
     this.#file = file;
@@ -32,20 +33,22 @@ export class AuditLog {
   /** From here on. */
   mark(): void {
     this.#offset = statSync(this.#file).size;
+    this.#requests = [];
   }
 
   /** All requests since the mark, those for the Lease aside. */
-  since(): Request[] {
+  since(): readonly Request[] {
+    // What was read before is not read again: whoever polls must not take the cores from those who are measured.
     const { size } = statSync(this.#file);
     const bytes = Buffer.alloc(size - this.#offset);
     const file = openSync(this.#file, 'r');
     readSync(file, bytes, 0, bytes.length, this.#offset);
     closeSync(file);
-    const lines = bytes
-      .toString('utf8')
-      .split('\n')
-      .filter((line) => line.endsWith('}'));
-    return lines.map(read).filter(({ resource }) => resource !== 'leases');
+    const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
+    this.#offset += whole.length;
+    const lines = whole.toString('utf8').split('\n').filter(Boolean);
+    this.#requests.push(...lines.map(read).filter(({ resource }) => resource !== 'leases'));
+    return this.#requests;
   }
 }
 

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
-import { Kube } from '../../src/kube/client.ts';
+import type { Kube } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
+import { connect, expectGone, find } from '../../test/support/api.ts';
 import { startControlPlane } from '../../test/support/controlplane.ts';
 import { eventually } from '../../test/support/eventually.ts';
 
@@ -52,10 +52,7 @@ export async function embeddedStage(say: (line: string) => void): Promise<Stage>
 /** A cluster that is there already. Everything made on it has a name of its own, and is taken away again. */
 export async function existingStage(kubeconfig: string): Promise<Stage> {
   const api = connect(kubeconfig);
-  const there = await api.call('GET', `${CRD_PATH}/${CRD}`).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  });
+  const there = await find(api, `${CRD_PATH}/${CRD}`);
   if (there) {
     throw new Error(
       `the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it. Where it was left over, see with kubectl get regcred that it is not in use before you delete it: an operator that runs then takes back all that it has placed.`,
@@ -69,14 +66,6 @@ export async function existingStage(kubeconfig: string): Promise<Stage> {
     rmSync(scratch, { recursive: true, force: true });
   };
   return { api, kubeconfig, scratch, system, prefix: `${system}-`, kubectl: 'kubectl', leave };
-}
-
-function connect(kubeconfig: string): Kube {
-  return new Kube(() => {
-    const config = new KubeConfig();
-    config.loadFromFile(kubeconfig);
-    return config;
-  });
 }
 
 /** Installs the API and the operator's rights as they are shipped, under names of the stage. */
@@ -141,12 +130,7 @@ async function removeAll(api: Kube, system: string): Promise<void> {
       .map((manifest) => `${collectionOf(manifest)}/${manifest.metadata.name}`),
   ];
   for (const path of made) await api.call('DELETE', path).catch(ignoreMissing);
-  for (const path of made) await eventually(`${path} is gone`, () => gone(api, path), LONGEST_DELETION_MS);
-}
-
-async function gone(api: Kube, path: string): Promise<void> {
-  const there = await api.call('GET', path).then(() => true, ignoreMissing);
-  if (there) throw new Error('it is there');
+  for (const path of made) await eventually(`${path} is gone`, () => expectGone(api, path), LONGEST_DELETION_MS);
 }
 
 function ignoreMissing(error: unknown): void {

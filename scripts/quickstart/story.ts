@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import type { CredentialRecord } from '../../src/api/records.ts';
 import type { Kube } from '../../src/kube/client.ts';
-import { isNotFound } from '../../src/kube/errors.ts';
+import { find } from '../../test/support/api.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Eyes } from './eyes.ts';
 import type { Screen } from './screen.ts';
@@ -179,9 +179,7 @@ async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string,
   });
   const ms = performance.now() - since;
   for (const namespace of namespaces) {
-    const secret = await api
-      .call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`)
-      .catch((error: unknown) => hold(isNotFound(error), String(error)));
+    const secret = await find(api, `/api/v1/namespaces/${namespace}/secrets/${name}`);
     hold(secret === undefined, `the Secret ${namespace}/${name} is still there`);
     const account = await api.call<{ metadata: { annotations?: object }; imagePullSecrets?: object[] }>(
       'GET',

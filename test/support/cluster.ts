@@ -1,10 +1,10 @@
 /** The cluster that the tests share, and what they make and look at in it. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import type { RegistryCredentialSpec, RegistryCredentialStatus } from '../../src/api/types.ts';
-import { Kube } from '../../src/kube/client.ts';
+import type { Kube } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
+import { connect } from './api.ts';
 import { type ControlPlane, kubectl, startControlPlane } from './controlplane.ts';
 import { eventually } from './eventually.ts';
 import { install, leads, type OperatorProcess, operatorKubeconfig, startOperator } from './operator.ts';
@@ -92,11 +92,7 @@ export async function stopTheCluster(): Promise<void> {
 
 async function startCluster(): Promise<Cluster> {
   const controlPlane = await startControlPlane((line) => console.error(line));
-  const api = new Kube(() => {
-    const config = new KubeConfig();
-    config.loadFromFile(controlPlane.kubeconfig);
-    return config;
-  });
+  const api = connect(controlPlane.kubeconfig);
   await install(controlPlane);
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: SOURCES } } });
   const kubeconfig = await operatorKubeconfig(controlPlane.kubeconfig, 'regcred-system', controlPlane.scratch);
