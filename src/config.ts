@@ -51,7 +51,7 @@ export const SETTINGS = {
     fallback: 'true',
     help: 'write only while holding the Lease; false is for a single replica',
   },
-  concurrency: { flag: '--concurrency', value: 'N', env: 'REGCRED_CONCURRENCY', fallback: '32', help: 'placements worked on at once' },
+  concurrency: { flag: '--concurrency', value: 'N', env: 'REGCRED_CONCURRENCY', fallback: '32', help: 'most placements worked on at once' },
   cleanupTimeout: {
     flag: '--cleanup-timeout',
     value: 'SECONDS',

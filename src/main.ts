@@ -23,6 +23,19 @@ for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
   controller.option(`${flag} <${value}>`, `${help}${fallback === undefined ? '' : ` (default: ${fallback})`} [${env}]`);
 }
 
+/** Flags of V8 that keep the peak of memory low, at no cost in time that could be measured (docs/performance.md). */
+const SMALL_HEAP = [
+  // The young generation stays as it begins: it would grow to 32 MiB in every fan-out, and never shrink again.
+  '--semi-space-growth-factor=1',
+  // The old generation is collected when it has grown by so much, and not when it has doubled.
+  '--heap-growing-percent=60',
+  // undici parses by WebAssembly. To compile that a second time takes 20 MiB for a moment, and gains nothing here.
+  '--no-wasm-dynamic-tiering',
+  '--no-wasm-tier-up',
+  // What compiles beside the main thread has memory of its own, and gives nothing back.
+  '--no-concurrent-recompilation',
+];
+
 async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
   let config: ControllerConfig;
   try {
@@ -31,8 +44,7 @@ async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
     if (!(error instanceof ConfigError)) throw error;
     return fail(`The configuration is not usable: ${error.message}.`);
   }
-  // The young generation stays as small as it begins. It would grow to 32 MiB in every fan-out, and never shrink again, to save 3 % of CPU.
-  setFlagsFromString('--semi-space-growth-factor=1');
+  for (const flag of SMALL_HEAP) setFlagsFromString(flag);
   // client-node reads this itself, here and for the shell.
   if (config.kubeconfig !== undefined) process.env.KUBECONFIG = config.kubeconfig;
   const log = makeLog(config.logLevel, config.logFormat);

@@ -157,7 +157,7 @@ export class RegistryCredentialOperator extends Operator {
       foreign,
       sources,
     };
-    const term = new Term(world, new Writer(this.#kube, () => this.#fence()), this.#log, {
+    const term = new Term(world, (answered) => new Writer(this.#kube, () => this.#fence(), answered), this.#log, {
       concurrency: this.#config.concurrency,
       cleanupTimeoutMs: this.#config.cleanupTimeoutMs,
       reconciled: this.#metrics.reconciled,

@@ -57,3 +57,6 @@ export function classify(error: unknown): Failure {
 export const isExpired = (error: unknown) => error instanceof KubeError && (error.status === 410 || error.reason === 'Expired');
 
 export const isNotFound = (error: unknown) => error instanceof KubeError && error.status === 404;
+
+/** The API server has no time for us, or is not there: whatever is asked of it next is likely to fare no better. */
+export const isOverloaded = (error: unknown) => error instanceof KubeError && [0, 429, 503].includes(error.status);

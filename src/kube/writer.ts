@@ -4,6 +4,9 @@ import type { Kube, Method } from './client.ts';
 import { type KubeObject, readAccount, readCredential, readSecret } from './records.ts';
 import { path } from './resources.ts';
 
+/** Told of each write how long the API server took for it, in milliseconds, and the error if that was the answer. */
+export type Answered = (ms: number, error?: unknown) => void;
+
 /**
  * Every write of the operator but that of its Lease. `fence` is asked before each: it throws when this process may no
  * longer write, because another may have taken over.
@@ -11,10 +14,12 @@ import { path } from './resources.ts';
 export class Writer {
   readonly #kube: Kube;
   readonly #fence: () => void;
+  readonly #answered: Answered;
 
-  constructor(kube: Kube, fence: () => void) {
+  constructor(kube: Kube, fence: () => void, answered: Answered) {
     this.#kube = kube;
     this.#fence = fence;
+    this.#answered = answered;
   }
 
   async createSecret(namespace: string, body: object): Promise<SecretRecord> {
@@ -46,8 +51,17 @@ export class Writer {
     await this.#write('POST', path.events(namespace), body);
   }
 
-  #write(method: Method, at: string, body: object): Promise<KubeObject> {
+  async #write(method: Method, at: string, body: object): Promise<KubeObject> {
     this.#fence();
-    return this.#kube.call<KubeObject>(method, at, { body, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) });
+    const begun = performance.now();
+    try {
+      const call = { body, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) };
+      const object = await this.#kube.call<KubeObject>(method, at, call);
+      this.#answered(performance.now() - begun);
+      return object;
+    } catch (error) {
+      this.#answered(performance.now() - begun, error);
+      throw error;
+    }
   }
 }

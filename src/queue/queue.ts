@@ -14,24 +14,25 @@ interface Entry<K> {
 
 /**
  * Keys to be worked on. A key that waits already is not added twice; a key that is being worked on is run once more
- * afterwards, and never at the same time; at most `width` keys are worked on at once.
+ * afterwards, and never at the same time; at most `width()` keys are worked on at once.
  *
  * As client-go's workqueue has it: https://pkg.go.dev/k8s.io/client-go/util/workqueue
  */
 export class WorkQueue<K> {
   readonly #idOf: (key: K) => string;
   readonly #run: (key: K) => Promise<Again | undefined>;
-  readonly #width: number;
+  readonly #width: () => number;
   readonly #waiting = new Map<string, Entry<K>>();
   /** Ids in order of arrival. One that has since moved to another lane, or been taken, is skipped when its turn comes. */
   readonly #lanes: [Lane, Lane] = [new Lane(), new Lane()];
   readonly #running = new Map<string, Entry<K> | undefined>();
   readonly #delayed = new Map<string, NodeJS.Timeout>();
   #state: 'filling' | 'open' | 'closed' = 'filling';
+  #pause: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
   /** `run` must not reject: what went wrong is its own to report. */
-  constructor(idOf: (key: K) => string, run: (key: K) => Promise<Again | undefined>, width: number) {
+  constructor(idOf: (key: K) => string, run: (key: K) => Promise<Again | undefined>, width: () => number) {
     this.#idOf = idOf;
     this.#run = run;
     this.#width = width;
@@ -65,6 +66,15 @@ export class WorkQueue<K> {
     this.#pump();
   }
 
+  /** Starts nothing for so many milliseconds; what is under way goes on. */
+  pause(ms: number): void {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#pump();
+    }, ms);
+  }
+
   /** Takes no more keys, and resolves when those under way are done. What waits is forgotten. */
   async close(): Promise<void> {
     this.#state = 'closed';
@@ -72,11 +82,12 @@ export class WorkQueue<K> {
     for (const lane of this.#lanes) lane.clear();
     for (const timer of this.#delayed.values()) clearTimeout(timer);
     this.#delayed.clear();
+    clearTimeout(this.#pause);
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #pump(): void {
-    while (this.#state === 'open' && this.#running.size < this.#width) {
+    while (this.#state === 'open' && this.#pause === undefined && this.#running.size < this.#width()) {
       const next = this.#take();
       if (!next) return;
       void this.#work(next);

@@ -1,9 +1,11 @@
-import type { Writer } from '../kube/writer.ts';
+import { isOverloaded, KubeError } from '../kube/errors.ts';
+import type { Answered, Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
 import { type Intent, isEnding, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
 import { wantsAccounts } from '../plan/targets.ts';
+import { Pace } from '../queue/pace.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
 import { Triggers } from '../triggers/triggers.ts';
@@ -20,16 +22,26 @@ export interface TermOptions {
   readonly reconciled: (kind: Key['kind'], seconds: number) => void;
 }
 
+/** How long an API server is left alone that has no time for a single call, where it does not say so itself. */
+const PAUSE_MS = 1000;
+
 /** The work of one term as leader, from the first decision to the last write. A new term begins with what is there, and nothing else. */
 export class Term {
   readonly triggers: Triggers;
+  readonly #pace: Pace;
   readonly #queue: WorkQueue<Key>;
   readonly #context: Context;
 
-  constructor(world: World, writer: Writer, log: Log, options: TermOptions) {
+  constructor(world: World, writerWith: (answered: Answered) => Writer, log: Log, options: TermOptions) {
+    const writer = writerWith((ms, error) => this.#answered(ms, error));
     const intents = new Map<string, Intent>();
     const books = new Map<string, Book>();
-    this.#queue = new WorkQueue(idOf, (key) => this.#run(key, options), options.concurrency);
+    this.#pace = new Pace(options.concurrency);
+    this.#queue = new WorkQueue(
+      idOf,
+      (key) => this.#run(key, options),
+      () => this.#pace.width,
+    );
     this.#context = {
       world,
       writer,
@@ -64,8 +76,18 @@ export class Term {
     return this.#queue.depth;
   }
 
+  /** How many keys the API server lets us work on at once. */
+  get queueWidth(): number {
+    return this.#pace.width;
+  }
+
   counters(side: 'secrets' | 'accounts'): [string, Counters][] {
     return Array.from(this.#context.books, ([name, book]) => [name, book[side].counters()]);
+  }
+
+  #answered(ms: number, error: unknown): void {
+    if (error === undefined) this.#pace.answered(ms);
+    else if (isOverloaded(error) && this.#pace.refused()) this.#queue.pause((error instanceof KubeError && error.retryAfterMs) || PAUSE_MS);
   }
 
   async #run(key: Key, { reconciled }: TermOptions): Promise<Again | undefined> {

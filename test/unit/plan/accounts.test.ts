@@ -208,8 +208,8 @@ describe('The references in a ServiceAccount', () => {
           for (const n of wanted) expect(list).to.deep.include({ name: secretNames[n] });
           if (step === joinsAt) object = { ...object, imagePullSecrets: [...list, late] };
         }
-        expect((object.imagePullSecrets ?? []).filter((entry) => entry !== late)).to.deep.equal(theirs);
-        expect(object.imagePullSecrets?.includes(late) ?? false).to.equal(joinsAt <= wants.length);
+        expect((object.imagePullSecrets ?? []).filter((entry) => entry.name !== late.name)).to.deep.equal(theirs);
+        expect(object.imagePullSecrets?.some((entry) => entry.name === late.name) ?? false).to.equal(joinsAt <= wants.length);
         expect(object.metadata.annotations ?? {}).to.deep.equal({});
       }),
       { numRuns: 500 },

@@ -36,7 +36,11 @@ class Work {
 
 function opened(width: number) {
   const work = new Work();
-  const queue = new WorkQueue<string>((key) => key, work.run, width);
+  const queue = new WorkQueue<string>(
+    (key) => key,
+    work.run,
+    () => width,
+  );
   queue.open();
   return { work, queue };
 }
@@ -57,7 +61,7 @@ describe('The work queue', () => {
     const queue = new WorkQueue<{ id: string; note: number }>(
       ({ id }) => id,
       async (key) => void started.push(key),
-      1,
+      () => 1,
     );
     queue.add({ id: 'a', note: 1 }, now);
     queue.add({ id: 'a', note: 2 }, now);
@@ -66,6 +70,38 @@ describe('The work queue', () => {
     queue.open();
     await turn();
     expect(started).to.have.length(1);
+  });
+
+  it('goes by its width as it is at the moment', async () => {
+    const work = new Work();
+    let width = 1;
+    const queue = new WorkQueue<string>(
+      (key) => key,
+      work.run,
+      () => width,
+    );
+    queue.open();
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(key, now);
+    expect(work.running).to.deep.equal(['a']);
+    width = 3;
+    await work.finish('a');
+    expect(work.running).to.deep.equal(['b', 'c', 'd']);
+  });
+
+  it('starts nothing in a pause, and goes on by itself', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { work, queue } = opened(1);
+      queue.add('a', now);
+      queue.pause(1000);
+      queue.add('b', now);
+      await work.finish('a');
+      expect(work.running).to.deep.equal([]);
+      mock.timers.tick(1000);
+      expect(work.running).to.deep.equal(['b']);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('runs a key that was added while it ran once more afterwards, and not at the same time', async () => {

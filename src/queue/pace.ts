@@ -1,0 +1,53 @@
+/** Of our own writes, so many may stand in line at the API server: fewer and it might be idle, more and others wait because of us. */
+const LINE = { least: 8, most: 16 } as const;
+
+const FIRST_WIDTH = 8;
+
+/**
+ * How many keys may be worked on at once: as many as the API server keeps up with. What an answer takes longer than the
+ * quickest one is time spent in line, so the length of the line follows from it (as in TCP Vegas, Brakmo and Peterson 1995).
+ * While the line is short one more is let in with every round of answers, at first with every answer; while it is long, one
+ * fewer; and half as many after a refusal.
+ */
+export class Pace {
+  readonly #most: number;
+  #width: number;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #starting = true;
+  /** Answers that are still to come to what was asked before the last refusal: they say nothing new. */
+  #outdated = 0;
+
+  /** @param most never more than that. */
+  constructor(most: number) {
+    this.#most = most;
+    this.#width = Math.min(most, FIRST_WIDTH);
+  }
+
+  get width(): number {
+    return Math.floor(this.#width);
+  }
+
+  /** The API server did what it was asked after so many milliseconds. */
+  answered(ms: number): void {
+    this.#outdated--;
+    this.#quickestMs = Math.min(ms, this.#quickestMs);
+    const line = this.#width * (1 - this.#quickestMs / Math.max(ms, Number.MIN_VALUE));
+    if (line > LINE.least) this.#starting = false;
+    if (line < LINE.least) this.#resize(this.#width + (this.#starting ? 1 : 1 / this.#width));
+    else if (line > LINE.most) this.#resize(this.#width - 1 / this.#width);
+  }
+
+  /** The API server had no time for what it was asked. Returns whether even one at a time is too much for it. */
+  refused(): boolean {
+    this.#starting = false;
+    const before = this.width;
+    if (this.#outdated-- > 0) return before === 1;
+    this.#outdated = before;
+    this.#resize(this.#width / 2);
+    return before === 1;
+  }
+
+  #resize(width: number): void {
+    this.#width = Math.max(1, Math.min(this.#most, width));
+  }
+}
