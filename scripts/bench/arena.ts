@@ -5,7 +5,7 @@ import { type ControlPlane, startControlPlane } from '../../test/support/control
 import { eventually } from '../../test/support/eventually.ts';
 import { install, type OperatorProcess, operatorKubeconfig, startOperator } from '../../test/support/operator.ts';
 import { AuditLog } from './audit.ts';
-import { inParallel } from './floor.ts';
+import { inParallel } from './parallel.ts';
 
 const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
 const SYSTEM = 'regcred-system';
@@ -139,6 +139,12 @@ export class Arena {
       },
       LONG_MS,
     );
+  }
+
+  /** Something that is there for good, to own what the floor makes. */
+  async owner(): Promise<{ apiVersion: string; kind: string; name: string; uid: string }> {
+    const { metadata } = await this.#admin.call<{ metadata: { name: string; uid: string } }>('GET', '/api/v1/namespaces/kube-system');
+    return { apiVersion: 'v1', kind: 'Namespace', name: metadata.name, uid: metadata.uid };
   }
 
   /** Takes back what the floor has made. */

@@ -54,13 +54,11 @@ export async function measure(
 ): Promise<Figures> {
   say('making namespaces');
   const namespaces = await arena.namespaces(count);
-  const floor = new Floor(arena.kubeconfig);
   const placing: Placing[] = [];
   for (let round = 1; round <= rounds.placing; round++) {
     say(`placing, ${round} of ${rounds.placing}`);
-    placing.push(await placeOnce(arena, floor, namespaces, credentials));
+    placing.push(await placeOnce(arena, namespaces, credentials));
   }
-  await floor.close();
 
   await arena.makeCredentials(credentials);
   const first = arena.operator();
@@ -117,14 +115,17 @@ interface Placing {
 }
 
 /** The floor and the program, one after the other, into the same empty namespaces. */
-async function placeOnce(arena: Arena, floor: Floor, namespaces: readonly string[], credentials: number): Promise<Placing> {
+async function placeOnce(arena: Arena, namespaces: readonly string[], credentials: number): Promise<Placing> {
   const { audit } = arena;
+  const floor = new Floor(arena.kubeconfig);
+  const task = { namespaces, credentials, owner: await arena.owner() };
   audit.mark();
-  await floor.place(namespaces, credentials);
+  await floor.run({ job: 'place', ...task });
   const floorMs = phaseMs(audit.since().filter(isPlacement));
   audit.mark();
-  await floor.rotate(namespaces, credentials);
+  await floor.run({ job: 'rotate', ...task });
   const rotationFloorMs = phaseMs(audit.since().filter(isPlacement));
+  await floor.close();
   await arena.clearFloor();
 
   await arena.makeCredentials(credentials);
@@ -158,7 +159,7 @@ async function placementsAre(arena: Arena, wanted: number): Promise<Request[]> {
   return eventually(
     `${wanted} placements`,
     async () => {
-      await delay(100); // Reading the log costs time that the others need.
+      await delay(250); // Reading the log costs time that the others need.
       const made = arena.audit.since().filter(isPlacement);
       if (made.length < wanted) throw new Error(`${made.length}`);
       return made;
