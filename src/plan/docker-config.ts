@@ -1,5 +1,5 @@
 import { type Problem, REASON, type Reason } from '../api/reasons.ts';
-import { canonicalServer } from './server.ts';
+import { canonicalServer, namesOf } from './server.ts';
 
 /** What the kubelet reads for one server, and nothing else that a config may hold. */
 export interface Auth {
@@ -46,7 +46,7 @@ export function readDockerConfig(bytes: Buffer, where: string, legacy = false): 
   }
   const helpers = asObject(config.credHelpers) ?? {};
   const helped = typeof config.credsStore === 'string' || Object.keys(helpers).length > 0;
-  const auths = legacy ? config : asObject(config.auths);
+  const auths = legacy ? config : asObject(fieldOf(config, 'auths'));
   if (auths === undefined || Object.keys(auths).length === 0) {
     if (helped) return passwordElsewhere(`${where}:`);
     return wrong(
@@ -67,22 +67,25 @@ function byCanonicalServer(auths: Record<string, unknown>): Map<string, unknown>
   return entries;
 }
 
+/** What the kubelet reads of an entry. */
+const FIELDS = new Set(['auth', 'username', 'password', 'email']);
+
 /** Reads the entry of one server by the kubelet's rules, and stricter: what could never let a pod in is a problem. */
 export function readEntry(entry: unknown, config: DockerConfig, server: string, where: string): Outcome<Auth> {
   const at = `${where}, server ${sayServer(server)}:`;
   const fields = asObject(entry);
   if (fields === undefined)
     return wrong(REASON.malformedEntry, `${at} the entry is not an object such as {"auth": …}. Run docker login for it again.`);
-  for (const name of ['auth', 'username', 'password', 'email']) {
+  for (const name of Object.keys(fields)) {
     // Go reads null as absent, and so does the kubelet.
-    if (typeof (fields[name] ?? '') !== 'string') {
+    if (FIELDS.has(name.toLowerCase()) && typeof (fields[name] ?? '') !== 'string') {
       return wrong(
         REASON.malformedEntry,
-        `${at} "${name}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`,
+        `${at} "${name.toLowerCase()}" is not a string, and the kubelet would refuse the whole config for it. Put it into quotes.`,
       );
     }
   }
-  const text = (name: string) => (fields[name] ?? '') as string;
+  const text = (name: string) => (fieldOf(fields, name) ?? '') as string;
   const [auth, username, password, email] = [text('auth'), text('username'), text('password'), text('email')];
   const read = auth ? readAuth(auth, at) : { ok: Buffer.from(`${username}:${password}`) };
   if ('problem' in read) return read;
@@ -154,9 +157,10 @@ const colonInUsername = (at: string) =>
  */
 export function writeDockerConfig(auths: Auths): string {
   // Put together by hand, because an object would move a server named like a number to the front, and lose one named __proto__.
-  const entries = [...auths.keys()].sort().map((server) => {
-    const { username, password, auth, email } = auths.get(server) as Auth;
-    return `${JSON.stringify(server)}:${JSON.stringify({ auth, email, password, username })}`;
+  const named = new Map([...auths].flatMap(([server, auth]) => namesOf(server, auths.keys()).map((name) => [name, auth])));
+  const entries = [...named.keys()].sort().map((name) => {
+    const { username, password, auth, email } = named.get(name) as Auth;
+    return `${JSON.stringify(name)}:${JSON.stringify({ auth, email, password, username })}`;
   });
   return `{"auths":{${entries.join(',')}}}`;
 }
@@ -182,6 +186,14 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined; // The error of JSON.parse quotes the text, which is secret.
   }
+}
+
+/** By its name in any case, and the last of several, as Go's encoding/json has it, and so docker and the kubelet. */
+function fieldOf(object: Record<string, unknown>, name: string): unknown {
+  return Object.keys(object)
+    .filter((key) => key.toLowerCase() === name)
+    .map((key) => object[key])
+    .findLast((value) => value !== null);
 }
 
 const asObject = (value: unknown) =>

@@ -1,3 +1,5 @@
+import { matchesGlob } from './match.ts';
+
 /**
  * How the kubelet writes Docker Hub in a docker config. Of Docker Hub's names it also understands `docker.io` and
  * `index.docker.io`, but not `registry-1.docker.io`, nor this one without its last slash.
@@ -15,12 +17,16 @@ const DOCKER_HUB_HOSTS = new Set(['docker.io', 'index.docker.io', 'registry-1.do
  */
 export function canonicalServer(server: string): string {
   const schemeless = server.replace(/^https?:\/\//, '');
+  // Twice a scheme is no registry, and must not become one here: only one is dropped.
+  if (/^https?:\/\//.test(schemeless)) return server;
   const slash = schemeless.indexOf('/');
   const host = slash < 0 ? schemeless : schemeless.slice(0, slash);
-  const path = slash < 0 ? '' : withoutApiVersion(schemeless.slice(slash));
-  if (!DOCKER_HUB_HOSTS.has(host)) return host + path;
+  const path = slash < 0 ? '' : schemeless.slice(slash);
+  if (!DOCKER_HUB_HOSTS.has(host)) return host + withoutApiVersion(path);
+  if (/^(\/v[12])?\/?$/.test(path)) return DOCKER_HUB;
   // The kubelet looks a Hub image up as docker.io/…, so a path below the Hub has to stand under that host.
-  return path === '' || path === '/v1' || path === '/v2' ? DOCKER_HUB : `docker.io${path}`;
+  const below = withoutApiVersion(path);
+  return /^\/v[12]$/.test(below) ? `docker.io/v1${below}` : `docker.io${below}`;
 }
 
 function withoutApiVersion(path: string): string {
@@ -29,3 +35,16 @@ function withoutApiVersion(path: string): string {
   // A repository whose own name is v1 or v2: the kubelet strips one prefix again when it reads what we write.
   return /^\/v[12]\//.test(rest) ? `/v1${rest}` : rest;
 }
+
+/**
+ * Under which names the credentials of a canonical server are written, among the others of a docker config.
+ *
+ * What stands under Docker Hub's own name the kubelet takes only where nothing else matches docker.io/… (Lookup in
+ * keyring.go). So where something else may, be it docker.io/team or *.io, Docker Hub stands under its host as well.
+ */
+export function namesOf(server: string, all: Iterable<string>): readonly string[] {
+  const hidden = server === DOCKER_HUB && Array.from(all).some((other) => matchesGlob(hostOf(other), 'docker.io'));
+  return hidden ? [server, 'docker.io'] : [server];
+}
+
+const hostOf = (server: string) => server.split('/', 1)[0] as string;

@@ -10,6 +10,7 @@ import {
   sayServer,
   writeDockerConfig,
 } from '../../../src/plan/docker-config.ts';
+import { DOCKER_HUB } from '../../../src/plan/server.ts';
 import { base64 } from '../../support/builders.ts';
 
 const WHERE = 'Secret regcred-system/robot, key "config.json"';
@@ -93,6 +94,10 @@ describe('A docker config', () => {
     }
   });
 
+  it('with Auths is read, as the kubelet does', () => {
+    expect(read(JSON.stringify({ Auths: auths })).entries).to.deep.equal({ [SERVER]: { ok: AUTH } });
+  });
+
   it('with one broken entry still has its others', () => {
     const { entries } = read(JSON.stringify({ auths: { ...auths, 'ghcr.io': null } }));
     expect(entries[SERVER]).to.deep.equal({ ok: AUTH });
@@ -115,6 +120,8 @@ describe('An entry', () => {
     ],
     'has no email where it is empty': [{ auth: PAIR, email: '' }, AUTH],
     'takes null for absent, as the kubelet does': [{ auth: null, username: 'robot', password: PASSWORD, email: null }, AUTH],
+    'is read by names in any case, as the kubelet does': [{ Username: 'robot', PASSWORD }, AUTH],
+    'is read by the last of several names that differ in case': [{ auth: base64('other:x'), Auth: PAIR, AUTH: null }, AUTH],
     'may have an identity token beside the password': [{ auth: PAIR, identitytoken: 'sample-token' }, AUTH],
   };
   for (const [what, [entry, want]] of Object.entries(good)) it(what, () => expect(readOne(entry)).to.deep.equal({ ok: want }));
@@ -126,6 +133,7 @@ describe('An entry', () => {
   const broken: Record<string, readonly [entry: unknown, reason: string, says: string, more?: object]> = {
     'that is no object': ['sample', 'MalformedEntry', 'not an object'],
     'with a number for a password': [{ username: 'robot', password: 12345 }, 'MalformedEntry', '"password" is not a string'],
+    'with a number for a Password': [{ username: 'robot', Password: 12345 }, 'MalformedEntry', '"password" is not a string'],
     'with auth that has foreign characters': [{ auth: `${PAIR}!` }, 'AuthNotBase64', '"auth" is not base64'],
     'with auth that is too short by a character': [{ auth: PAIR.replace(/=*$/, '').slice(0, 25) }, 'AuthNotBase64', '"auth" is not base64'],
     'with auth that has too much padding': [{ auth: `${base64('robot:ab')}=` }, 'AuthNotBase64', '"auth" is not base64'],
@@ -222,6 +230,15 @@ describe('A written docker config', () => {
     const plain = `{"auth":"${PAIR}","password":"${PASSWORD}","username":"robot"}`;
     const withEmail = `{"auth":"${PAIR}","email":"${email}","password":"${PASSWORD}","username":"robot"}`;
     expect(written).to.equal(`{"auths":{"10":${plain},"9":${withEmail},"__proto__":${plain},"ghcr.io":${plain}}}`);
+  });
+
+  it('has Docker Hub under its host, too, where the kubelet would overlook it beside another entry', () => {
+    const servers = (...others: string[]) =>
+      Object.keys(JSON.parse(writeDockerConfig(new Map([DOCKER_HUB, ...others].map((server) => [server, AUTH])))).auths);
+    for (const other of ['docker.io/acme', '*.io', 'd*.i*/library'])
+      expect(servers(other)).to.have.members([DOCKER_HUB, 'docker.io', other]);
+    for (const other of ['ghcr.io', '*.example.com', '*.docker.io', '*.io:443'])
+      expect(servers(other)).to.have.members([DOCKER_HUB, other]);
   });
 
   it('has the same bytes in whatever order its entries came', () => {

@@ -22,6 +22,10 @@ describe('A server', () => {
     // Below a repository named v2 there is one prefix to be stripped, and one to be kept.
     'registry.gitlab.com/v1/v2/acme': ['registry.gitlab.com/v1/v2/acme', 'registry.gitlab.com/v2/v2/acme'],
     'docker.io/acme': ['docker.io/acme', 'index.docker.io/acme', 'https://index.docker.io/v1/acme', 'registry-1.docker.io/v2/acme'],
+    // Not the whole of Docker Hub, but what begins with v2 there.
+    'docker.io/v1/v2': ['docker.io/v1/v2', 'https://index.docker.io/v2/v2'],
+    // The kubelet drops one scheme, and finds no registry under the other.
+    'https://http://ghcr.io': ['https://http://ghcr.io'],
     'registry.docker.io': ['registry.docker.io'],
     '*.example.com': ['*.example.com', 'https://*.example.com/'],
   };
