@@ -167,7 +167,11 @@ export function writeDockerConfig(auths: Auths): string {
 
 /** A server's name as a message may show it: bounded, on one line, and without a `user:password@` that people put there. */
 export function sayServer(server: string): string {
-  const plain = server.replace(/^([a-z][a-z0-9+.-]*:\/\/|\/\/)?(?:[^/]*@|[^/@]*:.*@)/i, '$1');
+  const at = server.lastIndexOf('@');
+  // Found without one expression for all of it, which a key of a million colons would keep busy for minutes.
+  const isInPath = /^[^:@/]+\/[^:]*$/.test(server.slice(0, Math.max(0, at)));
+  const [scheme = ''] = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(server) ?? [];
+  const plain = at < 0 || isInPath ? server : scheme + server.slice(at + 1);
   return JSON.stringify(plain.length > 100 ? `${plain.slice(0, 100)}…` : plain).slice(1, -1);
 }
 

@@ -316,9 +316,17 @@ describe('A server in a message', () => {
     'keeps an @ in its path': ['ghcr.io/acme@x', 'ghcr.io/acme@x'],
     'is shown without a password under any scheme': [`OCI://robot:${PASSWORD}@ghcr.io`, 'OCI://ghcr.io'],
     'is shown without a password where there is half a scheme': [`//robot:${PASSWORD}@ghcr.io`, '//ghcr.io'],
+    'is shown without a password that has a slash, an @ and a line break in it': ['robot:sa@mple/pass\nword@ghcr.io', 'ghcr.io'],
     'is shown without a password that has a slash in it': ['https://robot:sample/password@ghcr.io', 'https://ghcr.io'],
   };
   for (const [what, [server, want]] of Object.entries(table)) it(what, () => expect(sayServer(server)).to.equal(want));
+
+  it('is shown at once, however hostile it is', () => {
+    const start = performance.now();
+    for (const part of [':', '@', '/', 'a:', '/:', '://', 'a@:']) expect(sayServer(part.repeat(500_000))).to.have.length.below(110);
+    // It took minutes once. This is generous, because the machine may be busy.
+    expect(performance.now() - start).to.be.below(2000);
+  });
 });
 
 describe('Base64', () => {
