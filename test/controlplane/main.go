@@ -1,5 +1,6 @@
 // Command controlplane is the Kubernetes control plane of the tests and the quickstart: etcd, kube-apiserver,
-// kube-controller-manager and kubectl in one binary, which of them it is being decided by the name it is called by.
+// kube-controller-manager and kubectl in one binary, which of them it is being decided by the name it is called by. As
+// kubelet-keyring it answers what a kubelet would find in a pull secret (keyring.go).
 //
 // One binary, because the four share most of their code: together they are about half the size, and half the link time,
 // of four. The sources are the released modules, unchanged.
@@ -30,8 +31,13 @@ func main() {
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 			util.CheckErr(err)
 		}
+	case "kubelet-keyring":
+		if err := answer(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "kubelet-keyring:", err)
+			os.Exit(1)
+		}
 	default:
-		fmt.Fprintf(os.Stderr, "controlplane: %q is none of etcd, kube-apiserver, kube-controller-manager, kubectl: call it by one of these names.\n", name)
+		fmt.Fprintf(os.Stderr, "controlplane: %q is none of etcd, kube-apiserver, kube-controller-manager, kubectl, kubelet-keyring: call it by one of these names.\n", name)
 		os.Exit(2)
 	}
 }

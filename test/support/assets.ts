@@ -1,4 +1,4 @@
-/** The binaries of the control plane: built once from test/controlplane, and kept in the user's cache directory. */
+/** The binaries of the control plane and the kubelet's keyring: built once from test/controlplane, kept in the user's cache directory. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 
 const MODULE = resolve(import.meta.dirname, '../controlplane');
 const NAMES = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
+/** Comes with our own build only. The control plane does without, so KUBEBUILDER_ASSETS need not have it. */
+export const KEYRING = 'kubelet-keyring';
 
 /** What a person can do where the control plane cannot be built. */
 const ALTERNATIVES = `Or do without: set KUBEBUILDER_ASSETS to a directory that holds ${NAMES.join(', ')}, or run the quickstart against a cluster of yours: npm run quickstart -- --kubeconfig FILE.`;
@@ -38,7 +40,7 @@ function cacheDirectory(): string {
 /** Changes whenever another binary would come out. */
 function fingerprint(): string {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${ldflags()}`);
-  for (const name of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(MODULE, name)));
+  for (const name of ['main.go', 'keyring.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(MODULE, name)));
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -67,7 +69,7 @@ async function build(directory: string, say: (line: string) => void): Promise<vo
     await run(['mod', 'download'], 'downloading the modules', since, say);
     const flags = ['-trimpath', '-buildvcs=false', '-ldflags', ldflags()];
     await run(['build', ...flags, '-o', join(scratch, 'controlplane'), '.'], 'compiling', since, say);
-    for (const name of NAMES) symlinkSync('controlplane', join(scratch, name));
+    for (const name of [...NAMES, KEYRING]) symlinkSync('controlplane', join(scratch, name));
     // In one step, so that nobody ever finds a half-built one. Another run may have been faster.
     if (!existsSync(directory)) renameSync(scratch, directory);
     say(`Built the control plane in ${elapsed(since)}.`);
