@@ -13,7 +13,7 @@ export interface RegistryCredentialSpec {
    */
   registries?: {
     /**
-     * The registry as the image names have it: host[:port][/path], for example ghcr.io, registry.example.com:5000 or registry.gitlab.com/acme. The kubelet compares the port exactly, takes the path as a plain prefix (/acme covers /acme-tools too) and lets * stand for any part of one label of the host: *.example.com covers eu.example.com, not a.eu.example.com. Docker Hub is docker.io; index.docker.io, registry-1.docker.io and https://index.docker.io/v1/ mean the same.
+     * The registry as the image names have it: host[:port][/path], for example ghcr.io, registry.example.com:5000 or registry.gitlab.com/acme. The kubelet compares the port exactly, takes the path as a plain prefix (/acme covers /acme-tools too) and lets * stand for any part of one label of the host: *.example.com covers eu.example.com, not a.eu.example.com. Docker Hub is docker.io; index.docker.io, registry-1.docker.io and https://index.docker.io/v1/ mean the same. Where several cover an image, the most specific is tried first.
      */
     server: string;
     /**

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { type Cluster, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { NOT_THERE, UNUSABLE, USABLE } from '../support/servers.ts';
 
 const secretRef = { namespace: 'sources', name: 'robot' };
 const registries = [{ server: 'ghcr.io', secretRef }];
@@ -44,6 +45,8 @@ describe('The API', () => {
     'a Secret name with dots': { ...good, secretName: 'pull.acme.example' },
   };
   for (const [what, spec] of Object.entries(accepted)) it(`takes ${what}`, () => dryRun(spec));
+  for (const server of Object.keys(USABLE))
+    it(`takes the server ${server}`, () => dryRun({ ...good, registries: [{ server, secretRef }] }));
 
   const refused: Record<string, { spec: object; says: string }> = {
     'no source at all': { spec: { namespaces }, says: 'there is no source: list at least one entry' },
@@ -106,6 +109,9 @@ describe('The API', () => {
       says: 'must have at most 64 items',
     },
   };
+  const servers = [...Object.entries(UNUSABLE), ...NOT_THERE.map((server) => [server, { says: 'the port must be a number' }] as const)];
+  for (const [server, { says }] of servers)
+    refused[`the server ${server}`] = { spec: { ...good, registries: [{ server, secretRef }] }, says };
   for (const [what, { spec, says }] of Object.entries(refused)) {
     it(`refuses ${what}, and says how to mend it`, async () => {
       const message = await dryRun(spec).then(

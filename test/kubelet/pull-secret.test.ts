@@ -4,6 +4,7 @@ import type { RegistryCredentialSpec } from '../../src/api/types.ts';
 import { resolve } from '../../src/plan/resolve.ts';
 import { base64, source, spec } from '../support/builders.ts';
 import { type Found, Keyring, type PullSecret } from '../support/keyring.ts';
+import { UNUSABLE, USABLE } from '../support/servers.ts';
 
 /**
  * The kubelet as judge: it is asked what it finds in the Secret that we would place, and that must be what the sources
@@ -76,6 +77,24 @@ describe('What the kubelet finds in the Secret', () => {
     }
     /** A username can have no colon in it. */
     const nameFor = (server: string) => server.replaceAll(':', '-');
+  });
+
+  describe('is, of servers that the API takes,', () => {
+    for (const [server, image] of Object.entries(USABLE)) {
+      it(`${server} for ${image}`, async () => {
+        const secret = placed(registries([{ server, credential: 'robot:sample' }]));
+        expect(await find(secret, [{ ...NO_IMAGE, written: image }])).to.deep.equal([['robot:sample']]);
+      });
+    }
+  });
+
+  describe('is nothing, of servers that the API refuses:', () => {
+    for (const [server, { image }] of Object.entries(UNUSABLE)) {
+      it(`${server} for ${image}`, async () => {
+        const secret = dockerConfigSecret(JSON.stringify({ auths: { [server]: { auth: base64('robot:sample') } } }));
+        expect(await find(secret, [{ ...NO_IMAGE, written: image }])).to.deep.equal([[]]);
+      });
+    }
   });
 
   it('is, of any registries, what covers the image, the most specific first', async () => {
