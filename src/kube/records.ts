@@ -79,19 +79,26 @@ export function readNamespace(object: KubeObject): NamespaceRecord {
 }
 
 export function readAccount(object: KubeObject): AccountRecord {
-  const recorded = object.metadata.annotations?.[ANNOTATION.pullSecrets] ?? '';
   return {
     ...identity(object),
     labels: object.metadata.labels ?? NONE,
     pullSecrets: shared(object.imagePullSecrets ?? []),
-    recorded: shared(
-      recorded
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name !== ''),
-    ),
+    recorded: shared(recordedNames(object.metadata.annotations?.[ANNOTATION.pullSecrets] ?? '')),
     terminating: object.metadata.deletionTimestamp !== undefined,
   };
+}
+
+/** More than anybody has, and less than what somebody may write there to fill our memory: a name may be one letter of 256 KiB. */
+const MOST_RECORDED = 1000;
+
+function recordedNames(text: string): readonly string[] {
+  const names = new Set<string>();
+  for (const [, name = ''] of text.matchAll(/([^,]+)/g)) {
+    names.add(name.trim());
+    if (names.size > MOST_RECORDED) break;
+  }
+  names.delete('');
+  return [...names].slice(0, MOST_RECORDED);
 }
 
 export function readSecret(object: KubeObject): SecretRecord {

@@ -172,7 +172,9 @@ export function sayServer(server: string): string {
   const isInPath = /^[^:@/]+\/[^:]*$/.test(server.slice(0, Math.max(0, at)));
   const [scheme = ''] = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(server) ?? [];
   const plain = at < 0 || isInPath ? server : scheme + server.slice(at + 1);
-  return JSON.stringify(plain.length > 100 ? `${plain.slice(0, 100)}…` : plain).slice(1, -1);
+  const bounded = JSON.stringify(plain.length > 100 ? `${plain.slice(0, 100)}…` : plain).slice(1, -1);
+  // What JSON leaves as it is, and a terminal may obey.
+  return bounded.replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`);
 }
 
 /** Base64 as Go reads it, strictly but for line breaks; Node's own decoder takes anything. Undefined where it is none. */

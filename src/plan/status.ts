@@ -197,7 +197,8 @@ const row = ({ namespace, kind, name, reason, message }: FailureRow): FailureRow
   reason,
   message: brief(message),
 });
-const brief = (message: string) => (message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1)}…` : message);
+const brief = (message: string) =>
+  message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE - 1).toWellFormed()}…` : message;
 const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 const yes = (reason: Reason, message: string): Verdict => ({ status: 'True', reason, message });
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });

@@ -1,6 +1,12 @@
 import type { Content } from './resolve.ts';
 
 const LONGEST = 500;
+/** As much of them is looked at: a webhook may send megabytes. */
+const HEARD = 10_000;
+/** As much of a secret tells that it may be one, where the words were cut within it. */
+const HEAD = 16;
+/** Stands for a secret until all have been looked for: one may be a part of the word for it, and that would grow and grow. */
+const HOLE = '\uffff';
 
 /**
  * The words of the API server as they may be repeated in a status, an Event or a log: on one line, bounded, and without
@@ -8,14 +14,25 @@ const LONGEST = 500;
  */
 export function repeatable(words: string, content: Content | undefined): string {
   const secrets = content ? secretsIn(content) : [];
+  const onOneLine = secrets.map(oneLine);
   // Before and after it is put on one line: a password may have spaces in it, as it was sent or as it comes back.
-  const said = withhold(oneLine(withhold(words, secrets)), secrets.map(oneLine));
-  return said.length > LONGEST ? `${said.slice(0, LONGEST - 1)}…` : said;
+  const whole = withhold(oneLine(withhold(words.slice(0, HEARD), secrets)), onOneLine);
+  const said = (words.length > HEARD ? withoutHeads(whole, onOneLine) : whole).replaceAll(HOLE, '[withheld]');
+  return said.length > LONGEST ? `${said.slice(0, LONGEST - 1).toWellFormed()}…` : said;
 }
 
-const withhold = (words: string, secrets: readonly string[]) =>
-  secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), words);
-const oneLine = (words: string) => words.replace(/[\p{Cc}\s]+/gu, ' ');
+const withhold = (words: string, secrets: readonly string[]) => secrets.reduce((said, secret) => said.replaceAll(secret, HOLE), words);
+/** Nor any characters that turn the direction of others. */
+const oneLine = (words: string) => words.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
+
+/** Where words were cut, a secret may have been as well, and is not found as a whole: nothing is said from there on. */
+function withoutHeads(words: string, secrets: readonly string[]): string {
+  const ends = secrets.map((secret) => words.indexOf(secret.slice(0, HEAD))).filter((at) => at >= 0);
+  return `${words.slice(
+    0,
+    ends.reduce((first, at) => Math.min(first, at), words.length - HEAD),
+  )}…`;
+}
 
 /** Every form in which the passwords stand in the content, longest first: one may be a part of another. */
 function secretsIn(content: Content): string[] {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
 import { resolve } from '../../src/plan/resolve.ts';
 import { base64, source, spec } from '../support/builders.ts';
+import { CORPUS } from '../support/corpus.ts';
 import { type Found, Keyring, type PullSecret } from '../support/keyring.ts';
 import { UNUSABLE, USABLE } from '../support/servers.ts';
 
@@ -95,6 +96,20 @@ describe('What the kubelet finds in the Secret', () => {
         expect(await find(secret, [{ ...NO_IMAGE, written: image }])).to.deep.equal([[]]);
       });
     }
+  });
+
+  it('is something, of hostile sources that we take: none of them makes it refuse the Secret', async () => {
+    let taken = 0;
+    for (const [what, bytes] of Object.entries(CORPUS)) {
+      const secret = source('kubernetes.io/dockerconfigjson', {});
+      const data = { '.dockerconfigjson': Buffer.from(bytes as string).toString('base64') };
+      const wanted = { ...sources(['']), secrets: { 'config-0': { ...secret, data } } };
+      const resolution = resolved(wanted);
+      if (resolution.state !== 'ready') continue;
+      expect(await find(placed(wanted), [APP]), what).to.have.nested.property('0.length');
+      taken++;
+    }
+    expect(taken).to.be.above(10);
   });
 
   it('is, of any registries, what covers the image, the most specific first', async () => {
