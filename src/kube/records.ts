@@ -92,11 +92,7 @@ export function readAccount(object: KubeObject): AccountRecord {
 const MOST_RECORDED = 1000;
 
 function recordedNames(text: string): readonly string[] {
-  const names = new Set<string>();
-  for (const [, name = ''] of text.matchAll(/([^,]+)/g)) {
-    names.add(name.trim());
-    if (names.size > MOST_RECORDED) break;
-  }
+  const names = new Set(text.split(',').map((name) => name.trim()));
   names.delete('');
   return [...names].slice(0, MOST_RECORDED);
 }

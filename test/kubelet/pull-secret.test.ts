@@ -123,7 +123,7 @@ describe('What the kubelet finds in the Secret', () => {
         const entries = servers.map((one, n) => [one, `robot-${n}:sample`] as const);
         expect(await find(placed(registries(meant)), images)).to.deep.equal(images.map((image) => covering(entries, image)));
       }),
-      { numRuns: 7000 },
+      { numRuns: 8000 },
     );
   });
 
@@ -144,7 +144,7 @@ describe('What the kubelet finds in the Secret', () => {
         const wanted = sources(texts, own ? [{ server: own.written, credential: 'own:sample' }] : []);
         expect(await find(placed(wanted), images)).to.deep.equal(images.map((image) => covering([...last.values()], image)));
       }),
-      { numRuns: 5000 },
+      { numRuns: 6000 },
     );
   });
 
@@ -174,7 +174,7 @@ describe('What the kubelet finds in the Secret', () => {
         expect(found).to.be.an('array');
         for (const [n, credentials] of (found as Found[]).entries()) compare(credentials, (meant as Found[])[n] as Found, names, ours);
       }),
-      { numRuns: 5000 },
+      { numRuns: 6000 },
     );
 
     /** Entries for the same server: the kubelet tries all of them, in any order; we keep one. */
