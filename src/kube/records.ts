@@ -39,18 +39,20 @@ const NONE = Object.freeze({});
 
 /**
  * Gives equal values as one and the same. The labels, annotations, owners and hash of a thousand Secrets of one credential are
- * kept once, which halves the memory that a Secret takes. It forgets what it knows when that becomes much.
+ * kept once, which halves the memory that a Secret takes. It forgets what it knows when that becomes much, and leaves out what
+ * is large: that is hardly ours.
  */
-function sharing(most: number) {
+function sharing(most: number, large: number) {
   const known = new Map<string, unknown>();
   return <T>(value: T): T => {
     const key = JSON.stringify(value);
+    if (key.length > large) return value;
     if (known.size >= most) known.clear();
     if (!known.has(key)) known.set(key, JSON.parse(key)); // A copy: whoever made the value may go on with it.
     return known.get(key) as T;
   };
 }
-const shared = sharing(1000);
+const shared = sharing(1000, 2000);
 
 function identity({ metadata }: KubeObject): ObjectRecord {
   const { namespace = '', name, uid, resourceVersion } = metadata;
