@@ -50,6 +50,7 @@ export const REASON = {
   // Only in Events.
   rotated: 'Rotated',
   cleanupIncomplete: 'CleanupIncomplete',
+  takenBack: 'TakenBack',
 } as const;
 
 export type Reason = (typeof REASON)[keyof typeof REASON];

@@ -47,7 +47,10 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   }
   context.failures.delete(id);
   // What was deleted counts until the watch says that it is gone.
-  if (!plan.wanted) return conclude(standing(0, 0, true));
+  if (!plan.wanted) {
+    if (intent.mode === 'place') context.reporter.tookBack(credential, namespace);
+    return conclude(standing(0, 0, true));
+  }
   if (!context.contests.has(id) && context.books.get(credential)?.secrets.get(namespace)?.synced !== 1) return conclude(standing(1, 1));
   // It was as wanted before, and somebody changed it.
   const repaired = wrote(contest, intent.version, context.now());

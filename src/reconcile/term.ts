@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
 import { type Intent, isEnding, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
-import { wantsAccounts } from '../plan/targets.ts';
+import { matchNothing, wantsAccounts } from '../plan/targets.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
 import { Triggers } from '../triggers/triggers.ts';
@@ -108,6 +108,14 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
     mode: intent?.mode ?? 'place',
     suspended: credential.spec.suspend,
     wantsAccounts: wantsAccounts(credential.spec),
+    // Looked for when it is asked for: it is the one fact that takes longer for more namespaces.
+    get unmatched() {
+      const targets = Array.from(book.secrets.namespaces(), (namespace) => world.namespaces.get('', namespace));
+      return matchNothing(
+        credential.spec,
+        targets.filter((namespace) => namespace !== undefined),
+      );
+    },
     sources: book.sources,
     blocked: book.blocked,
     secrets: sideOf(book.secrets),
