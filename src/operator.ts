@@ -59,10 +59,8 @@ export class RegistryCredentialOperator extends Operator {
     this.#log = log;
     this.#identity = identity;
     this.#metrics = makeMetrics(() => ({
-      isLeader: this.#term !== undefined,
-      queueDepth: this.#term?.queueDepth ?? 0,
-      namespaces: this.#term?.counters('secrets') ?? [],
-      serviceAccounts: this.#term?.counters('accounts') ?? [],
+      isReady: this.#waitsFor().length === 0,
+      term: this.#term?.readings,
     }));
     // The first time what the shell has loaded; again when the API server no longer accepts it.
     let loaded: KubeConfig | undefined = this.kubeConfig;
@@ -161,6 +159,7 @@ export class RegistryCredentialOperator extends Operator {
       concurrency: this.#config.concurrency,
       cleanupTimeoutMs: this.#config.cleanupTimeoutMs,
       reconciled: this.#metrics.reconciled,
+      failed: this.#metrics.reconcileFailed,
     });
     this.#term = term;
     term.begin();
@@ -195,7 +194,7 @@ export class RegistryCredentialOperator extends Operator {
       if (this.#interruptions.delete(key)) this.#log.info('The watch goes on.', { path: target.path, fieldSelector: target.fieldSelector });
       return;
     }
-    this.#metrics.watchInterrupted(target.path);
+    this.#metrics.watchRestarted(target.path);
     this.#sayOnce(key, error, () => {
       if (target.path === path.credentials && isNotFound(error)) {
         this.#log.warn(

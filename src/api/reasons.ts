@@ -21,6 +21,7 @@ export const REASON = {
   // A source needs a person.
   sourceMissing: 'SourceMissing',
   sourceUnreadable: 'SourceUnreadable',
+  sourceNotAllowed: 'SourceNotAllowed',
   wrongSecretType: 'WrongSecretType',
   keyMissing: 'KeyMissing',
   notJson: 'NotJSON',
@@ -49,8 +50,8 @@ export const REASON = {
 
   // Only in Events.
   rotated: 'Rotated',
-  cleanupIncomplete: 'CleanupIncomplete',
   takenBack: 'TakenBack',
+  cleanupIncomplete: 'CleanupIncomplete',
 } as const;
 
 export type Reason = (typeof REASON)[keyof typeof REASON];

@@ -56,6 +56,11 @@ export class Watches<R extends ObjectRecord> {
     return this.#running.get(key)?.store;
   }
 
+  /** Everything that is known. */
+  *records(): Iterable<R> {
+    for (const { store } of this.#running.values()) yield* store.all();
+  }
+
   stop(): void {
     for (const { stop } of this.#running.values()) stop.abort();
     this.#running.clear();

@@ -6,7 +6,7 @@ import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
 import { isGone, leavesAccounts } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
-import { idOf, type Key } from '../triggers/keys.ts';
+import type { Key } from '../triggers/keys.ts';
 import { type Context, secretAt, settle } from './context.ts';
 import { attempt, failureOf, type Outcome, retry } from './outcome.ts';
 import { type Failure, standing } from './tally.ts';
@@ -31,7 +31,7 @@ export async function reconcileAccounts(context: Context, key: Extract<Key, { ki
   const results = await Promise.all(plans.map((plan) => carryOut(context, plan)));
 
   const outcomes = results.flatMap(({ outcome }) => outcome ?? []);
-  const { again, tell } = retry(context, idOf(key), outcomes);
+  const { again, tell } = retry(context, key, outcomes);
   report(context, namespace, results, tell);
   const waits = [...(again ? [again.afterMs] : []), ...results.flatMap(({ contestedMs }) => contestedMs ?? [])];
   return waits.length > 0 ? { afterMs: Math.min(...waits) } : undefined;

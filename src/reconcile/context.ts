@@ -1,4 +1,5 @@
 import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import type { Failure as FailureKind } from '../kube/errors.ts';
 import type { Watches } from '../kube/follow.ts';
 import type { Store, View } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
@@ -57,6 +58,8 @@ export interface Context {
   readonly unsure: Set<string>;
   readonly cleanupTimeoutMs: number;
   add(key: Key, priority: Priority): void;
+  /** Told of each step that failed. */
+  failed(kind: Key['kind'], reason: FailureKind | 'fault'): void;
   /** Milliseconds on a clock that does not jump. */
   now(): number;
   random(): number;

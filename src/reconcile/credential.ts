@@ -8,7 +8,7 @@ import type { SecretRef, SourceState } from '../plan/source.ts';
 import { isTarget } from '../plan/targets.ts';
 import { repeatable } from '../plan/words.ts';
 import { type Again, PRIORITY } from '../queue/queue.ts';
-import { idOf, type Key } from '../triggers/keys.ts';
+import type { Key } from '../triggers/keys.ts';
 import { Book, type Context, sourceKey } from './context.ts';
 import { attempt, retry } from './outcome.ts';
 import { standing } from './tally.ts';
@@ -174,7 +174,7 @@ async function patchFinalizers(context: Context, credential: CredentialRecord, f
   const outcome = await attempt(async () => {
     context.world.credentials.wrote(await context.writer.patchCredential(credential.name, { metadata }));
   });
-  const { again, tell } = retry(context, idOf({ kind: 'credential', name: credential.name }), [outcome]);
+  const { again, tell } = retry(context, { kind: 'credential', name: credential.name }, [outcome]);
   if (tell && 'failed' in outcome)
     context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
   return again;

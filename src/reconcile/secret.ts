@@ -41,7 +41,7 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
     const outcome = await attempt(() => apply(context, action));
     if ('done' in outcome) continue;
     // The rest has to wait: a former Secret goes only once the new one is there.
-    const { again, tell } = retry(context, id, [outcome]);
+    const { again, tell } = retry(context, key, [outcome]);
     const failure = failureOf({ ...at, name: action.name }, DOING[action.kind], outcome.error, intent.content);
     return conclude(standing(plan.wanted ? 1 : 0, 0, !tell, tell ? [failure] : []), again);
   }

@@ -10,19 +10,22 @@ import { Triggers } from '../triggers/triggers.ts';
 import { reconcileAccounts } from './accounts.ts';
 import type { Book, Context, World } from './context.ts';
 import { reconcileCredential } from './credential.ts';
+import { type Readings, readingsOf } from './readings.ts';
 import { Reporter } from './report.ts';
 import { reconcileSecret } from './secret.ts';
-import type { Counters, Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 export interface TermOptions {
   readonly concurrency: number;
   readonly cleanupTimeoutMs: number;
   readonly reconciled: (kind: Key['kind'], seconds: number) => void;
+  readonly failed: Context['failed'];
 }
 
 /** The work of one term as leader, from the first decision to the last write. A new term begins with what is there, and nothing else. */
 export class Term {
   readonly triggers: Triggers;
+  readonly readings: Readings;
   readonly #queue: WorkQueue<Key>;
   readonly #context: Context;
 
@@ -42,9 +45,11 @@ export class Term {
       unsure: new Set<string>(),
       cleanupTimeoutMs: options.cleanupTimeoutMs,
       add: (key, priority) => this.#queue.add(key, priority),
+      failed: options.failed,
       now: () => performance.now(),
       random: Math.random,
     };
+    this.readings = readingsOf(this.#context, this.#queue);
     this.triggers = new Triggers(world, intents, (key, priority) => this.#queue.add(key, priority));
   }
 
@@ -60,20 +65,13 @@ export class Term {
     this.#context.reporter.stop();
   }
 
-  get queueDepth(): number {
-    return this.#queue.depth;
-  }
-
-  counters(side: 'secrets' | 'accounts'): [string, Counters][] {
-    return Array.from(this.#context.books, ([name, book]) => [name, book[side].counters()]);
-  }
-
-  async #run(key: Key, { reconciled }: TermOptions): Promise<Again | undefined> {
+  async #run(key: Key, { reconciled, failed }: TermOptions): Promise<Again | undefined> {
     const begun = performance.now();
     try {
       return await reconcile(this.#context, key);
     } catch (error) {
       // Failed writes are outcomes. What gets here is a fault of the program: it must not take the other keys down.
+      failed(key.kind, 'fault');
       this.#context.log.error('A reconciler failed.', { key: idOf(key), error, stack: (error as Error).stack });
       return { afterMs: 30_000 };
     } finally {
@@ -108,6 +106,8 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
     mode: intent?.mode ?? 'place',
     suspended: credential.spec.suspend,
     wantsAccounts: wantsAccounts(credential.spec),
+    sources: book.sources,
+    blocked: book.blocked,
     // Looked for when it is asked for: it is the one fact that takes longer for more namespaces.
     get unmatched() {
       const targets = Array.from(book.secrets.namespaces(), (namespace) => world.namespaces.get('', namespace));
@@ -116,8 +116,6 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
         targets.filter((namespace) => namespace !== undefined),
       );
     },
-    sources: book.sources,
-    blocked: book.blocked,
     secrets: sideOf(book.secrets),
     accounts: sideOf(book.accounts),
   };
