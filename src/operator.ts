@@ -8,7 +8,8 @@ import { Kube } from './kube/client.ts';
 import { isNotFound, KubeError } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
-import { accounts, credentials, foreignSecrets, managedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
+import { OursByName } from './kube/ours-by-name.ts';
+import { accounts, credentials, foreignSecrets, managedSecrets, namedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
 import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
 import { Writer } from './kube/writer.ts';
@@ -94,7 +95,7 @@ export class RegistryCredentialOperator extends Operator {
       this.#follow(credentials, this.#credentials, signal),
       this.#follow(namespaces, this.#namespaces, signal),
       this.#follow(accounts, this.#accounts, signal),
-      this.#follow(managedSecrets, this.#managed, signal),
+      ...(this.#config.sourceNamespaces ? [] : [this.#follow(managedSecrets, this.#managed, signal)]),
     ]);
     this.#leading = this.#lead(synced, signal);
   }
@@ -135,9 +136,10 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   async #work(lost: Promise<void>): Promise<void> {
+    const { sourceNamespaces } = this.#config;
     const foreign = new Watches<SecretRecord>(
       this.#following,
-      foreignSecrets,
+      sourceNamespaces ? namedSecrets : foreignSecrets,
       (before, after) => this.#term?.triggers.secret(before, after),
       (name) => this.#term?.triggers.foreignKnown(name),
     );
@@ -151,9 +153,10 @@ export class RegistryCredentialOperator extends Operator {
       credentials: this.#credentials,
       namespaces: this.#namespaces,
       accounts: this.#accounts,
-      managed: this.#managed,
+      managed: sourceNamespaces ? new OursByName(foreign) : this.#managed,
       foreign,
       sources,
+      sourceNamespaces,
     };
     const term = new Term(world, new Writer(this.#kube, () => this.#fence()), this.#log, {
       concurrency: this.#config.concurrency,
@@ -218,7 +221,7 @@ export class RegistryCredentialOperator extends Operator {
       registrycredentials: this.#credentials,
       namespaces: this.#namespaces,
       serviceaccounts: this.#accounts,
-      secrets: this.#managed,
+      ...(this.#config.sourceNamespaces ? {} : { secrets: this.#managed }),
     };
     return Object.entries(stores).flatMap(([kind, { synced, error }]) =>
       synced ? [] : `waiting for ${kind}: ${error instanceof Error ? error.message : 'being listed'}`,

@@ -6,7 +6,7 @@ import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
 import { isGone, leavesAccounts } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
-import type { Key } from '../triggers/keys.ts';
+import { idOf, type Key } from '../triggers/keys.ts';
 import { type Context, secretAt, settle } from './context.ts';
 import { attempt, failureOf, type Outcome, retry } from './outcome.ts';
 import { type Failure, standing } from './tally.ts';
@@ -22,6 +22,9 @@ interface Result {
 export async function reconcileAccounts(context: Context, key: Extract<Key, { kind: 'accounts' }>): Promise<Again | undefined> {
   const { namespace } = key;
   const { world } = context;
+  // A name that nobody uses any more may be that of a Secret which was left behind: it is known once it is watched.
+  const recorded = new Set(Array.from(world.accounts.in(namespace), ({ recorded }) => recorded).flat());
+  if (world.sourceNamespaces) world.foreign.want(idOf(key), [...recorded]);
   const plans = planAccounts(
     [...context.intents.values()],
     world.namespaces.get('', namespace),
@@ -110,6 +113,7 @@ function namesThere({ world, intents, unsure }: Context, namespace: string): Nam
       return secret !== undefined && isOurs(intent, secret, { rival: undefined });
     },
     belongsTo: (name) => {
+      if (world.sourceNamespaces && !world.foreign.view(name)?.synced) return 'undecided';
       const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
       if (uid !== undefined) return byUid.get(uid) ?? 'gone';
       if (!someUndecided || [...intents.values()].some(({ secretName }) => secretName === name)) return 'nobody';
