@@ -137,13 +137,16 @@ describe('A threat', () => {
           ),
         );
         const labels = JSON.stringify({ metadata: { labels: { 'app.kubernetes.io/managed-by': 'regcred' } } });
+        await scene.patchAccount(namespace, { metadata: { annotations: { note: 'a' } } });
         for (const patch of [labels, JSON.stringify({ data: { note: null } })]) {
           const path = `/api/v1/namespaces/${namespace}/secrets/foreign`;
           expect(await patchAsOperator(path, patch)).to.contain('regcred');
         }
-        expect(await patchAsOperator(`/api/v1/namespaces/${namespace}/serviceaccounts/default`, labels)).to.contain(
-          'nothing of a ServiceAccount but imagePullSecrets',
-        );
+        const annotations = JSON.stringify({ metadata: { annotations: null } });
+        for (const patch of [labels, annotations]) {
+          const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
+          expect(await patchAsOperator(path, patch)).to.contain('nothing of a ServiceAccount but imagePullSecrets');
+        }
         await scene.placed(2);
         await scene.rotate('rotated-sample');
         await scene.told('Rotated');
