@@ -19,6 +19,12 @@ const INTERVAL_MS = 1000;
 /** How long to wait for what is under way to settle, so that what takes no time is not reported as under way. */
 const SETTLE_MS = 50;
 
+/**
+ * How long a new leader keeps to what the last one has said, as long as it has yet to look for itself: to read some hundred
+ * sources takes seconds, and Ready must not go to Unknown and back with every restart.
+ */
+const TAKEOVER_MS = 10_000;
+
 const LONGEST_EVENT = 1024;
 
 /** Writes status, on change and at most about once a second for each credential, and Events on what changes. */
@@ -35,6 +41,7 @@ export class Reporter {
   readonly #takenBack = new Map<string, Set<string>>();
   /** Of Events, by credential. */
   readonly #allowances = new Map<string, Allowance>();
+  readonly #begunAt = performance.now();
   #sequence = 0;
 
   constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, factsOf: (name: string) => Facts | undefined) {
@@ -50,7 +57,12 @@ export class Reporter {
     if (!facts) return;
     const now = performance.now();
     const busy = facts.sources.state === 'loading' || facts.secrets.pending + facts.accounts.pending > 0;
-    const at = Math.max(now + (busy ? INTERVAL_MS : SETTLE_MS), (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS);
+    const stands = busy && this.#credentials.get('', name)?.status?.observedGeneration === facts.generation;
+    const at = Math.max(
+      now + (busy ? INTERVAL_MS : SETTLE_MS),
+      (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS,
+      stands ? this.#begunAt + TAKEOVER_MS : 0,
+    );
     const planned = this.#timers.get(name);
     if (planned && planned.at <= at) return;
     clearTimeout(planned?.timer);
