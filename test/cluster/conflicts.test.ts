@@ -84,7 +84,7 @@ describe('A Secret of that name that is not ours', () => {
       namespace,
       scene.name,
       DOCKER_CONFIG_JSON,
-      { ...foreignConfig, stray: 'x' },
+      { ...foreignConfig, stray: 'sample-of-another' },
       { labels: { team: 'a' } },
     );
     await scene.credential({ conflictPolicy: 'Adopt' });

@@ -39,7 +39,7 @@ describe('Sources', () => {
   }
 
   describe('of every kind are read', () => {
-    const config = { auths: { 'registry.example.com': auth(), 'other.example.com': auth('else:elsewhere') } };
+    const config = { auths: { 'registry.example.com': auth(), 'other.example.com': auth('else:sample-elsewhere') } };
     const kinds: Record<string, Case & { servers: string[] }> = {
       'basic-auth': {
         type: 'kubernetes.io/basic-auth',
