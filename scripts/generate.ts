@@ -105,7 +105,28 @@ ${columns.map(({ name, description, priority }) => `| ${name}${priority ? ' (wit
 `;
 }
 
-const outputs = { 'src/api/types.ts': await types(), 'docs/api.md': reference() };
+/** The alerts once more, as the Prometheus Operator takes them: the same text, in an object. */
+function prometheusRule(): string {
+  const [comment = '', rules = ''] = readFileSync('manifests/monitoring/alerts.yaml', 'utf8').split(/^(?=groups:)/m);
+  const indented = rules.replace(/^(?=.)/gm, '  ');
+  return `# Generated from alerts.yaml by \`npm run generate\`: edit that file, not this one.
+${comment.split('\n')[0]}
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: regcred
+  namespace: regcred-system
+  labels:
+    app.kubernetes.io/name: regcred
+spec:
+${indented}`;
+}
+
+const outputs = {
+  'src/api/types.ts': await types(),
+  'docs/api.md': reference(),
+  'manifests/monitoring/prometheusrule.yaml': prometheusRule(),
+};
 const stale = Object.entries(outputs).filter(([path, text]) => {
   try {
     return readFileSync(path, 'utf8') !== text;
@@ -114,7 +135,7 @@ const stale = Object.entries(outputs).filter(([path, text]) => {
   }
 });
 if (process.argv.includes('--check')) {
-  for (const [path] of stale) console.error(`${path} does not follow from crds/registrycredentials.yaml: run \`npm run generate\`.`);
+  for (const [path] of stale) console.error(`${path} does not follow from what it is generated from: run \`npm run generate\`.`);
   process.exitCode = stale.length === 0 ? 0 : 1;
 } else {
   for (const [path, text] of stale) writeFileSync(path, text);

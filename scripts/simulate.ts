@@ -77,8 +77,8 @@ const sources = synced<SourceRecord>((before, after) => term?.triggers.source((a
 const foreign = synced<SecretRecord>(() => {});
 const world = {
   ...stores,
-  sources: { want() {}, view: () => sources, stop() {} },
-  foreign: { want() {}, view: () => foreign, stop() {} },
+  sources: { want() {}, view: () => sources, records: () => sources.all() },
+  foreign: { want() {}, view: () => foreign },
 } as unknown as World;
 
 function synced<R extends ObjectRecord>(changed: Changed<R>): Store<R> {
@@ -100,7 +100,7 @@ const applied = <R extends ObjectRecord>(store: Store<R>, target: Target<R>, one
 
 function setSource(name: string, password: string): void {
   const data = { username: base64('robot'), password: base64(password) };
-  const record = { namespace: 'regcred-system', name, uid: `uid-${name}`, resourceVersion: nextVersion(), labels: {}, data };
+  const record = { namespace: 'regcred-system', name, uid: `uid-${name}`, resourceVersion: nextVersion(), labels: {}, changedAt: 0, data };
   sources.accept({ type: 'applied', record: { ...record, type: 'kubernetes.io/basic-auth' } });
 }
 
@@ -123,8 +123,8 @@ async function step(what: string, times: number, run: () => void): Promise<void>
   run();
   const held = performance.now() - begun;
   let deepest = 0;
-  for (let still = 0; still < 3; still = (term?.queueDepth ?? 0) > 0 ? 0 : still + 1) {
-    deepest = Math.max(deepest, term?.queueDepth ?? 0);
+  for (let still = 0; still < 3; still = (term?.readings.queueDepth ?? 0) > 0 ? 0 : still + 1) {
+    deepest = Math.max(deepest, term?.readings.queueDepth ?? 0);
     await turn();
   }
   const { user, system } = process.cpuUsage(cpu);
@@ -170,7 +170,7 @@ await step('an account listed', count.namespaces, () =>
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error };
 const kube = server as unknown as Kube;
 await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, () => {
-  const limits = { concurrency: 32, cleanupTimeoutMs: 60_000, reconciled() {} };
+  const limits = { concurrency: 32, cleanupTimeoutMs: 60_000, reconciled() {}, failed() {} };
   term = new Term(world, (answered) => new Writer(kube, () => {}, answered), quiet, limits);
   term.begin();
 });

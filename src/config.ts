@@ -5,6 +5,8 @@ export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
   /** Where the Lease is; undefined: the pod's own namespace, else the kubeconfig context's, else `default`. */
   readonly namespace: string | undefined;
+  /** Where sources may be, and then Secrets are asked for by name only; undefined: anywhere. */
+  readonly sourceNamespaces: readonly string[] | undefined;
   readonly http: HttpAddress;
   readonly leaderElect: boolean;
   readonly concurrency: number;
@@ -36,6 +38,13 @@ export const SETTINGS = {
     env: 'REGCRED_NAMESPACE',
     fallback: undefined,
     help: "namespace of the Lease (default: the pod's own, else the kubeconfig context's, else default)",
+  },
+  sourceNamespaces: {
+    flag: '--source-namespaces',
+    value: 'NAMES',
+    env: 'REGCRED_SOURCE_NAMESPACES',
+    fallback: undefined,
+    help: 'namespaces, comma-separated, that sources may be in; Secrets are then asked for by name only (default: any)',
   },
   httpAddress: {
     flag: '--http-address',
@@ -101,11 +110,8 @@ export function controllerConfig(
 
   const config = {
     kubeconfig: read('kubeconfig', (text) => text, ''),
-    namespace: read(
-      'namespace',
-      (text) => (/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text) ? text : undefined),
-      'the name of a namespace',
-    ),
+    namespace: read('namespace', (text) => (isNamespace(text) ? text : undefined), 'the name of a namespace'),
+    sourceNamespaces: read('sourceNamespaces', namespaceNames, 'a list of namespaces, for example regcred-system,vault'),
     http: read('httpAddress', httpAddress, 'HOST:PORT or :PORT, for example :8080 or 127.0.0.1:0'),
     leaderElect: read('leaderElect', oneOf('true', 'false'), 'true or false'),
     concurrency: read('concurrency', whole(1, 1024), 'a whole number from 1 to 1024'),
@@ -117,6 +123,7 @@ export function controllerConfig(
   return {
     kubeconfig: config.kubeconfig,
     namespace: config.namespace,
+    sourceNamespaces: config.sourceNamespaces,
     http: config.http as HttpAddress,
     leaderElect: config.leaderElect === 'true',
     concurrency: config.concurrency as number,
@@ -124,6 +131,13 @@ export function controllerConfig(
     logLevel: config.logLevel as LogLevel,
     logFormat: config.logFormat ?? (isTerminal ? 'text' : 'json'),
   };
+}
+
+const isNamespace = (text: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+
+function namespaceNames(text: string): string[] | undefined {
+  const names = text.split(',').map((name) => name.trim());
+  return names.every(isNamespace) ? [...new Set(names)] : undefined;
 }
 
 function httpAddress(text: string): HttpAddress | undefined {

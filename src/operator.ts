@@ -8,7 +8,8 @@ import { Kube } from './kube/client.ts';
 import { isNotFound, KubeError } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
-import { accounts, credentials, foreignSecrets, managedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
+import { OursByName } from './kube/ours-by-name.ts';
+import { accounts, credentials, foreignSecrets, managedSecrets, namedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
 import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
 import { Writer } from './kube/writer.ts';
@@ -59,10 +60,8 @@ export class RegistryCredentialOperator extends Operator {
     this.#log = log;
     this.#identity = identity;
     this.#metrics = makeMetrics(() => ({
-      isLeader: this.#term !== undefined,
-      queueDepth: this.#term?.queueDepth ?? 0,
-      namespaces: this.#term?.counters('secrets') ?? [],
-      serviceAccounts: this.#term?.counters('accounts') ?? [],
+      isReady: this.#waitsFor().length === 0,
+      term: this.#term?.readings,
     }));
     // The first time what the shell has loaded; again when the API server no longer accepts it.
     let loaded: KubeConfig | undefined = this.kubeConfig;
@@ -96,7 +95,7 @@ export class RegistryCredentialOperator extends Operator {
       this.#follow(credentials, this.#credentials, signal),
       this.#follow(namespaces, this.#namespaces, signal),
       this.#follow(accounts, this.#accounts, signal),
-      this.#follow(managedSecrets, this.#managed, signal),
+      ...(this.#config.sourceNamespaces ? [] : [this.#follow(managedSecrets, this.#managed, signal)]),
     ]);
     this.#leading = this.#lead(synced, signal);
   }
@@ -137,9 +136,10 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   async #work(lost: Promise<void>): Promise<void> {
+    const { sourceNamespaces } = this.#config;
     const foreign = new Watches<SecretRecord>(
       this.#following,
-      foreignSecrets,
+      sourceNamespaces ? namedSecrets : foreignSecrets,
       (before, after) => this.#term?.triggers.secret(before, after),
       (name) => this.#term?.triggers.foreignKnown(name),
     );
@@ -153,14 +153,16 @@ export class RegistryCredentialOperator extends Operator {
       credentials: this.#credentials,
       namespaces: this.#namespaces,
       accounts: this.#accounts,
-      managed: this.#managed,
+      managed: sourceNamespaces ? new OursByName(foreign) : this.#managed,
       foreign,
       sources,
+      sourceNamespaces,
     };
     const term = new Term(world, (answered) => new Writer(this.#kube, () => this.#fence(), answered), this.#log, {
       concurrency: this.#config.concurrency,
       cleanupTimeoutMs: this.#config.cleanupTimeoutMs,
       reconciled: this.#metrics.reconciled,
+      failed: this.#metrics.reconcileFailed,
     });
     this.#term = term;
     term.begin();
@@ -195,7 +197,7 @@ export class RegistryCredentialOperator extends Operator {
       if (this.#interruptions.delete(key)) this.#log.info('The watch goes on.', { path: target.path, fieldSelector: target.fieldSelector });
       return;
     }
-    this.#metrics.watchInterrupted(target.path);
+    this.#metrics.watchRestarted(target.path);
     this.#sayOnce(key, error, () => {
       if (target.path === path.credentials && isNotFound(error)) {
         this.#log.warn(
@@ -219,7 +221,7 @@ export class RegistryCredentialOperator extends Operator {
       registrycredentials: this.#credentials,
       namespaces: this.#namespaces,
       serviceaccounts: this.#accounts,
-      secrets: this.#managed,
+      ...(this.#config.sourceNamespaces ? {} : { secrets: this.#managed }),
     };
     return Object.entries(stores).flatMap(([kind, { synced, error }]) =>
       synced ? [] : `waiting for ${kind}: ${error instanceof Error ? error.message : 'being listed'}`,

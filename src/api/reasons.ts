@@ -21,6 +21,7 @@ export const REASON = {
   // A source needs a person.
   sourceMissing: 'SourceMissing',
   sourceUnreadable: 'SourceUnreadable',
+  sourceNotAllowed: 'SourceNotAllowed',
   wrongSecretType: 'WrongSecretType',
   keyMissing: 'KeyMissing',
   notJson: 'NotJSON',
@@ -49,6 +50,7 @@ export const REASON = {
 
   // Only in Events.
   rotated: 'Rotated',
+  takenBack: 'TakenBack',
   cleanupIncomplete: 'CleanupIncomplete',
 } as const;
 

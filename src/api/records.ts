@@ -58,5 +58,7 @@ export interface OwnerReference {
 export interface SourceRecord extends ObjectRecord {
   readonly type: string;
   readonly labels: Labels;
+  /** When its data was last written, in seconds since 1970. */
+  readonly changedAt: number;
   readonly data: Readonly<Record<string, string>>;
 }

@@ -47,12 +47,12 @@ const WATCH_SILENCE_MS = 150_000;
  */
 export class Kube {
   readonly #load: () => KubeConfig;
-  readonly #observe: (method: string, status: number) => void;
+  readonly #observe: (verb: string, status: number) => void;
   #config: KubeConfig;
   #session: Promise<Session> | undefined;
 
   /** `load` reads the configuration, and is called again when its credentials are no longer accepted. */
-  constructor(load: () => KubeConfig, observe: (method: string, status: number) => void = () => {}) {
+  constructor(load: () => KubeConfig, observe: (verb: string, status: number) => void = () => {}) {
     this.#load = load;
     this.#observe = observe;
     this.#config = load();
@@ -121,10 +121,10 @@ export class Kube {
         reset: false, // Else undici gives up the connection after every DELETE that has a body.
         ...(call.query && { query: call.query }),
       });
-      this.#observe(method, response.statusCode);
+      this.#observe(verbOf(method, call), response.statusCode);
       return response;
     } catch (cause) {
-      this.#observe(method, 0);
+      this.#observe(verbOf(method, call), 0);
       throw unreachable(cause);
     }
   }
@@ -186,6 +186,12 @@ export class Kube {
         return how satisfies never;
     }
   }
+}
+
+/** As the API server's audit log names it. */
+function verbOf(method: Method, { query }: Call): string {
+  if (method === 'GET') return query?.watch ? 'watch' : query?.limit ? 'list' : 'get';
+  return { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }[method];
 }
 
 /** Merge patches only: they are plain to read, and with a resourceVersion in them they hold for one version only. */

@@ -56,6 +56,20 @@ export class Watches<R extends ObjectRecord> {
     return this.#running.get(key)?.store;
   }
 
+  *views(): Iterable<View<R>> {
+    for (const { store } of this.#running.values()) yield store;
+  }
+
+  /** Everything that is known. */
+  *records(): Iterable<R> {
+    for (const view of this.views()) yield* view.all();
+  }
+
+  /** Takes in the answer to one of our own writes, ahead of the watch. */
+  wrote(key: string, record: R): void {
+    this.#running.get(key)?.store.wrote(record);
+  }
+
   stop(): void {
     for (const { stop } of this.#running.values()) stop.abort();
     this.#running.clear();

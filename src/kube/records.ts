@@ -21,11 +21,13 @@ export interface KubeObject {
     readonly uid: string;
     readonly resourceVersion: string;
     readonly generation?: number;
+    readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
     readonly labels?: Labels;
     readonly annotations?: Labels;
     readonly finalizers?: readonly string[];
     readonly ownerReferences?: readonly OwnerReference[];
+    readonly managedFields?: readonly { readonly time?: string; readonly fieldsV1?: object }[];
   };
   readonly type?: string;
   readonly immutable?: boolean;
@@ -115,5 +117,18 @@ export function readSecret(object: KubeObject): SecretRecord {
 }
 
 export function readSource(object: KubeObject): SourceRecord {
-  return { ...identity(object), type: object.type ?? '', labels: object.metadata.labels ?? NONE, data: object.data ?? NONE };
+  return {
+    ...identity(object),
+    type: object.type ?? '',
+    labels: object.metadata.labels ?? NONE,
+    changedAt: changedAt(object),
+    data: object.data ?? NONE,
+  };
+}
+
+/** The API server notes for each writer when it last changed a field of its own. That outlives any process of ours. */
+function changedAt({ metadata }: KubeObject): number {
+  const writers = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => fieldsV1 !== undefined && 'f:data' in fieldsV1);
+  const times = [metadata.creationTimestamp, ...writers.map(({ time }) => time)].map((time) => Date.parse(time ?? ''));
+  return Math.max(0, ...times.filter((time) => !Number.isNaN(time))) / 1000;
 }

@@ -36,6 +36,13 @@ export const foreignSecrets = (name: string): Target<SecretRecord> => ({
   read: readSecret,
 });
 
+/** Every Secret of one name, ours and others': where Secrets may be asked for by name only. */
+export const namedSecrets = (name: string): Target<SecretRecord> => ({
+  path: path.secrets,
+  fieldSelector: `metadata.name=${name}`,
+  read: readSecret,
+});
+
 /** One Secret that credentials are read from. */
 export const sourceSecret = (namespace: string, name: string): Target<SourceRecord> => ({
   path: path.secretsIn(namespace),

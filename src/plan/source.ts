@@ -18,6 +18,8 @@ export type SourceState =
   | { readonly state: 'loading' }
   | { readonly state: 'missing' }
   | { readonly state: 'unreadable'; readonly why: string }
+  /** In a namespace that the operator was told to take no sources from, as against these. */
+  | { readonly state: 'notAllowed'; readonly allowed: readonly string[] }
   | { readonly state: 'present'; readonly secret: SourceRecord };
 
 type Present = Extract<SourceState, { state: 'present' }>;
@@ -156,6 +158,11 @@ export function unusable(
       return {
         reason: REASON.sourceUnreadable,
         message: `${inSecret(ref)}${named(server)} cannot be read: ${source.why}`,
+      };
+    case 'notAllowed':
+      return {
+        reason: REASON.sourceNotAllowed,
+        message: `${inSecret(ref)}${named(server)} is not read: the operator runs with --source-namespaces=${source.allowed}. Move the Secret into one of these, or have ${ref.namespace} added.`,
       };
     case 'present':
       if (source.secret.labels[LABEL.credentialUid] !== credentialUid) return undefined;

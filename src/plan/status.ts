@@ -21,6 +21,8 @@ export interface Facts {
     | { readonly state: 'ready'; readonly servers: number };
   /** Why it cannot be known what stands under the name of the Secret, where a person must act on that. */
   readonly blocked?: Problem | undefined;
+  /** Which parts of spec.namespaces match nothing, where others do. */
+  readonly unmatched?: readonly string[];
   readonly secrets: Side;
   readonly accounts: Side;
 }
@@ -82,7 +84,7 @@ function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {
   if (accounts.counters.desired === 0 && facts.wantsAccounts) return noAccounts(facts);
   return yes(
     REASON.synced,
-    `The Secret ${facts.secretName} is in place in ${count(secrets.counters.synced, 'namespace', 'namespaces')}, and ${count(accounts.counters.synced, 'ServiceAccount refers', 'ServiceAccounts refer')} to it.`,
+    `The Secret ${facts.secretName} is in place in ${count(secrets.counters.synced, 'namespace', 'namespaces')}, and ${count(accounts.counters.synced, 'ServiceAccount refers', 'ServiceAccounts refer')} to it.${sayUnmatched(facts.unmatched ?? [])}`,
   );
 }
 
@@ -135,6 +137,12 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
     return yes(REASON.synced, `${what} is not wanted anywhere at present.`);
   }
   return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
+}
+
+function sayUnmatched(parts: readonly string[]): string {
+  if (parts.length === 0) return '';
+  const more = parts.length > 5 ? `, nor ${parts.length - 5} more` : '';
+  return ` No target matches ${parts.slice(0, 5).join(', nor ')}${more} in spec.namespaces at present.`;
 }
 
 /** Nothing is wrong, but hardly meant so: pods would inherit nothing. */

@@ -1,7 +1,7 @@
 import { LABEL } from '../api/names.ts';
 import type { AccountRecord, Labels, NamespaceRecord } from '../api/records.ts';
 import type { RegistryCredentialSpec } from '../api/types.ts';
-import { matches } from './match.ts';
+import { matches, matchesGlob, matchesSelector } from './match.ts';
 
 /**
  * A namespace is a target when a glob or the selector matches it and `exclude` does not, it is not Terminating, and it
@@ -14,6 +14,15 @@ export function isTarget(spec: RegistryCredentialSpec, namespace: NamespaceRecor
     matches(spec.namespaces, namespace) &&
     !matches(spec.namespaces.exclude, namespace)
   );
+}
+
+/** Which parts of spec.namespaces match none of the targets. Where others do that is a slip of the pen, as likely as not. */
+export function matchNothing(
+  { namespaces: { names = [], selector } }: RegistryCredentialSpec,
+  targets: readonly NamespaceRecord[],
+): string[] {
+  const idle = names.filter((glob) => !targets.some(({ name }) => matchesGlob(glob, name))).map((glob) => JSON.stringify(glob));
+  return selector && !targets.some(({ labels }) => matchesSelector(selector, labels)) ? [...idle, 'the selector'] : idle;
 }
 
 /** Whether any ServiceAccount is meant at all. */

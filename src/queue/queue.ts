@@ -10,6 +10,8 @@ export interface Again {
 interface Entry<K> {
   readonly key: K;
   readonly priority: Priority;
+  /** When it began to wait, in milliseconds of a clock that does not jump. */
+  readonly since: number;
 }
 
 /**
@@ -43,19 +45,30 @@ export class WorkQueue<K> {
     return this.#waiting.size;
   }
 
+  /** How many may be worked on at once at the moment. */
+  get width(): number {
+    return this.#pause === undefined ? this.#width() : 0;
+  }
+
+  /** When the key that waits longest began to; undefined where none waits. A map keeps the order in which its keys came. */
+  get oldestSince(): number | undefined {
+    return this.#waiting.values().next().value?.since;
+  }
+
   add(key: K, priority: Priority): void {
     if (this.#state === 'closed') return;
     const id = this.#idOf(key);
+    const entry = { key, priority, since: performance.now() };
     clearTimeout(this.#delayed.get(id));
     this.#delayed.delete(id);
     if (this.#running.has(id)) {
       const again = this.#running.get(id);
-      this.#running.set(id, { key, priority: again && again.priority < priority ? again.priority : priority });
+      this.#running.set(id, { ...entry, priority: again && again.priority < priority ? again.priority : priority });
       return;
     }
     const waiting = this.#waiting.get(id);
     if (waiting && waiting.priority <= priority) return;
-    this.#waiting.set(id, { key, priority });
+    this.#waiting.set(id, { ...entry, since: waiting?.since ?? entry.since });
     this.#lanes[priority].push(id);
     this.#pump();
   }
@@ -87,7 +100,7 @@ export class WorkQueue<K> {
   }
 
   #pump(): void {
-    while (this.#state === 'open' && this.#pause === undefined && this.#running.size < this.#width()) {
+    while (this.#state === 'open' && this.#running.size < this.width) {
       const next = this.#take();
       if (!next) return;
       void this.#work(next);

@@ -22,6 +22,9 @@ interface Result {
 export async function reconcileAccounts(context: Context, key: Extract<Key, { kind: 'accounts' }>): Promise<Again | undefined> {
   const { namespace } = key;
   const { world } = context;
+  // A name that nobody uses any more may be that of a Secret which was left behind: it is known once it is watched.
+  const recorded = new Set(Array.from(world.accounts.in(namespace), ({ recorded }) => recorded).flat());
+  if (world.sourceNamespaces) world.foreign.want(idOf(key), [...recorded]);
   const plans = planAccounts(
     [...context.intents.values()],
     world.namespaces.get('', namespace),
@@ -31,7 +34,7 @@ export async function reconcileAccounts(context: Context, key: Extract<Key, { ki
   const results = await Promise.all(plans.map((plan) => carryOut(context, plan)));
 
   const outcomes = results.flatMap(({ outcome }) => outcome ?? []);
-  const { again, tell } = retry(context, idOf(key), outcomes);
+  const { again, tell } = retry(context, key, outcomes);
   report(context, namespace, results, tell);
   const waits = [...(again ? [again.afterMs] : []), ...results.flatMap(({ contestedMs }) => contestedMs ?? [])];
   return waits.length > 0 ? { afterMs: Math.min(...waits) } : undefined;
@@ -110,6 +113,7 @@ function namesThere({ world, intents, unsure }: Context, namespace: string): Nam
       return secret !== undefined && isOurs(intent, secret, { rival: undefined });
     },
     belongsTo: (name) => {
+      if (world.sourceNamespaces && !world.foreign.view(name)?.synced) return 'undecided';
       const uid = world.managed.get(namespace, name)?.labels[LABEL.credentialUid];
       if (uid !== undefined) return byUid.get(uid) ?? 'gone';
       if (!someUndecided || [...intents.values()].some(({ secretName }) => secretName === name)) return 'nobody';

@@ -1,5 +1,7 @@
 import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import type { Failure as FailureKind } from '../kube/errors.ts';
 import type { Watches } from '../kube/follow.ts';
+import type { Ours } from '../kube/ours-by-name.ts';
 import type { Store, View } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
@@ -16,11 +18,13 @@ export interface World {
   readonly credentials: Store<CredentialRecord>;
   readonly namespaces: View<NamespaceRecord>;
   readonly accounts: Store<AccountRecord>;
-  readonly managed: Store<SecretRecord>;
-  /** By Secret name: the Secrets of that name that do not carry our label. */
+  readonly managed: Ours;
+  /** By Secret name: the Secrets of that name that do not carry our label; where there are `sourceNamespaces`, all of that name. */
   readonly foreign: Watches<SecretRecord>;
   /** By namespace/name. */
   readonly sources: Watches<SourceRecord>;
+  /** Where sources may be. Where that is limited, Secrets are asked for by name only. */
+  readonly sourceNamespaces: readonly string[] | undefined;
 }
 
 /** How the work for one credential goes. All of it can be made again from the cluster: it is lost without harm. */
@@ -57,6 +61,8 @@ export interface Context {
   readonly unsure: Set<string>;
   readonly cleanupTimeoutMs: number;
   add(key: Key, priority: Priority): void;
+  /** Told of each step that failed. */
+  failed(kind: Key['kind'], reason: FailureKind | 'fault'): void;
   /** Milliseconds on a clock that does not jump. */
   now(): number;
   random(): number;

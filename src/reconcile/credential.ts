@@ -8,8 +8,8 @@ import type { SecretRef, SourceState } from '../plan/source.ts';
 import { isTarget } from '../plan/targets.ts';
 import { repeatable } from '../plan/words.ts';
 import { type Again, PRIORITY } from '../queue/queue.ts';
-import { idOf, type Key } from '../triggers/keys.ts';
-import { Book, type Context, sourceKey } from './context.ts';
+import type { Key } from '../triggers/keys.ts';
+import { Book, type Context, sourceKey, type World } from './context.ts';
 import { attempt, retry } from './outcome.ts';
 import { standing } from './tally.ts';
 
@@ -22,10 +22,11 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   // Before anything is made, so that everything that is made is taken back.
   if (!credential.finalizers.includes(FINALIZER)) return patchFinalizers(context, credential, [...credential.finalizers, FINALIZER]);
 
-  const sources = credential.deleting ? [] : sourcesOf(credential.spec);
+  const sources = credential.deleting ? [] : sourcesOf(credential.spec).filter(({ namespace }) => mayRead(world, namespace));
   world.sources.want(credential.name, sources.map(sourceKey));
   const secretName = secretNameOf(credential);
-  world.foreign.want(credential.name, [secretName]);
+  const formerNames = formerNamesOf(world, credential);
+  world.foreign.want(credential.name, [secretName, ...formerNames]);
 
   const before = context.intents.get(credential.name);
   const former = before?.uid === credential.uid ? before : undefined;
@@ -34,7 +35,9 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   // What stands under the name is not known yet; we are called again when it is. A deletion does not hang on it.
   const foreign = world.foreign.view(secretName);
   book.blocked = foreign?.synced ? undefined : blockedBy(secretName, foreign?.error);
-  const known = foreign?.synced || (credential.deleting && foreign?.error !== undefined);
+  const known =
+    (foreign?.synced || (credential.deleting && foreign?.error !== undefined)) &&
+    formerNames.map((name) => world.foreign.view(name)).every((former) => former?.synced || former?.error !== undefined);
   const resolution = credential.deleting ? undefined : resolve(credential.spec, credential.uid, (ref) => stateOf(context, ref));
   if (resolution) book.sources = known ? said(resolution) : { state: 'loading' };
   if (!known || resolution?.state === 'loading') {
@@ -92,7 +95,19 @@ function bookOf(context: Context, credential: CredentialRecord, former: Intent |
   return book;
 }
 
+/** Where Secrets of ours are found by name only: the other names that there may be some under. */
+function formerNamesOf({ managed, sourceNamespaces }: World, credential: CredentialRecord): string[] {
+  if (sourceNamespaces === undefined) return [];
+  const names = new Set(credential.status?.secretName === undefined ? [] : [credential.status.secretName]);
+  for (const { name, labels } of managed.all()) if (labels[LABEL.credentialUid] === credential.uid) names.add(name);
+  names.delete(secretNameOf(credential));
+  return [...names];
+}
+
+const mayRead = ({ sourceNamespaces }: World, namespace: string) => sourceNamespaces?.includes(namespace) ?? true;
+
 function stateOf({ world }: Context, ref: SecretRef): SourceState {
+  if (!mayRead(world, ref.namespace)) return { state: 'notAllowed', allowed: world.sourceNamespaces ?? [] };
   const source = world.sources.view(sourceKey(ref));
   if (!source?.synced) {
     return source?.error === undefined
@@ -174,7 +189,7 @@ async function patchFinalizers(context: Context, credential: CredentialRecord, f
   const outcome = await attempt(async () => {
     context.world.credentials.wrote(await context.writer.patchCredential(credential.name, { metadata }));
   });
-  const { again, tell } = retry(context, idOf({ kind: 'credential', name: credential.name }), [outcome]);
+  const { again, tell } = retry(context, { kind: 'credential', name: credential.name }, [outcome]);
   if (tell && 'failed' in outcome)
     context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
   return again;

@@ -4,6 +4,7 @@ import type { Content } from '../plan/resolve.ts';
 import { repeatable } from '../plan/words.ts';
 import { type Backoff, backoffMs } from '../queue/backoff.ts';
 import type { Again } from '../queue/queue.ts';
+import { idOf, type Key } from '../triggers/keys.ts';
 import type { Context } from './context.ts';
 import type { Failure } from './tally.ts';
 
@@ -32,8 +33,10 @@ const BACKOFF: Record<FailureKind, Backoff> = {
 const PATIENCE = 5;
 
 /** The whole retry policy: when a key whose work failed is to be run again, and whether a person should hear of it. */
-export function retry(context: Context, id: string, outcomes: readonly Outcome[]): { again?: Again; tell: boolean } {
+export function retry(context: Context, key: Key, outcomes: readonly Outcome[]): { again?: Again; tell: boolean } {
+  const id = idOf(key);
   const failed = outcomes.filter((outcome) => 'failed' in outcome);
+  for (const { failed: reason } of failed) context.failed(key.kind, reason);
   if (failed.length === 0) {
     context.failures.delete(id);
     return { tell: false };

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { API_VERSION, KIND, MANAGER } from '../api/names.ts';
-import { CONDITION, type Reason } from '../api/reasons.ts';
+import { CONDITION, REASON, type Reason } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
 import { classify } from '../kube/errors.ts';
 import type { Store } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
+import { type Allowance, spend } from '../plan/allowance.ts';
 import { type Facts, statusOf } from '../plan/status.ts';
 
 /** Events of cluster-scoped objects live there (ValidateEvent in k8s.io/kubernetes/pkg/apis/core/validation). */
@@ -17,6 +18,12 @@ const INTERVAL_MS = 1000;
 
 /** How long to wait for what is under way to settle, so that what takes no time is not reported as under way. */
 const SETTLE_MS = 50;
+
+/**
+ * How long a new leader keeps to what the last one has said, as long as it has yet to look for itself: to read some hundred
+ * sources takes seconds, and Ready must not go to Unknown and back with every restart.
+ */
+const TAKEOVER_MS = 10_000;
 
 const LONGEST_EVENT = 1024;
 
@@ -30,6 +37,11 @@ export class Reporter {
   readonly #writtenAt = new Map<string, number>();
   /** What Ready last settled on. Only a change of that is an Event. */
   readonly #settled = new Map<string, string>();
+  /** Namespaces that a credential has been taken back from, and that no Event has told of yet. */
+  readonly #takenBack = new Map<string, Set<string>>();
+  /** Of Events, by credential. */
+  readonly #allowances = new Map<string, Allowance>();
+  readonly #begunAt = performance.now();
   #sequence = 0;
 
   constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, factsOf: (name: string) => Facts | undefined) {
@@ -45,7 +57,12 @@ export class Reporter {
     if (!facts) return;
     const now = performance.now();
     const busy = facts.sources.state === 'loading' || facts.secrets.pending + facts.accounts.pending > 0;
-    const at = Math.max(now + (busy ? INTERVAL_MS : SETTLE_MS), (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS);
+    const stands = busy && this.#credentials.get('', name)?.status?.observedGeneration === facts.generation;
+    const at = Math.max(
+      now + (busy ? INTERVAL_MS : SETTLE_MS),
+      (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS,
+      stands ? this.#begunAt + TAKEOVER_MS : 0,
+    );
     const planned = this.#timers.get(name);
     if (planned && planned.at <= at) return;
     clearTimeout(planned?.timer);
@@ -57,6 +74,14 @@ export class Reporter {
     this.#timers.delete(name);
     this.#writtenAt.delete(name);
     this.#settled.delete(name);
+    this.#takenBack.delete(name);
+    this.#allowances.delete(name);
+  }
+
+  /** A namespace came to be no target any more, and the Secret there was deleted. One Event tells of all of them. */
+  tookBack(name: string, namespace: string): void {
+    const namespaces = this.#takenBack.get(name) ?? new Set();
+    this.#takenBack.set(name, namespaces.add(namespace));
   }
 
   /** Ends with the term: what was not written is written by the next leader. */
@@ -65,8 +90,13 @@ export class Reporter {
     this.#timers.clear();
   }
 
-  /** An Event on a credential. Best effort: the status tells the same, and lasts. */
+  /** An Event on a credential. Best effort, and bounded: the status tells the same, and lasts. */
   async event(credential: CredentialRecord, type: 'Normal' | 'Warning', reason: Reason, message: string): Promise<void> {
+    const before = this.#allowances.get(credential.name);
+    const { granted, after } = spend(before, performance.now());
+    this.#allowances.set(credential.name, after);
+    // The last word on an object that is about to be gone has no status to stand in for it.
+    if (!granted && reason !== REASON.cleanupIncomplete) return;
     const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const suffix = `${Date.now().toString(16)}${(this.#sequence++ % 4096).toString(16).padStart(3, '0')}`;
     const body = {
@@ -82,7 +112,10 @@ export class Reporter {
       },
       type,
       reason,
-      message: message.slice(0, LONGEST_EVENT),
+      message: (before?.withheld ? `(${before.withheld} Events before this one were left out.) ${message}` : message).slice(
+        0,
+        LONGEST_EVENT,
+      ),
       source: { component: MANAGER },
       reportingComponent: MANAGER,
       reportingInstance: MANAGER,
@@ -118,6 +151,7 @@ export class Reporter {
   async #tell(credential: CredentialRecord, status: RegistryCredentialStatus): Promise<void> {
     const ready = readyOf(status);
     if (!ready || ready.status === 'Unknown') return;
+    await this.#tellOfTakenBack(credential);
     const before = readyOf(credential.status);
     const settled = this.#settled.get(credential.name) ?? (before && before.status !== 'Unknown' ? verdict(before) : undefined);
     this.#settled.set(credential.name, verdict(ready));
@@ -129,6 +163,16 @@ export class Reporter {
       status: ready.message,
     });
     await this.event(credential, well ? 'Normal' : 'Warning', ready.reason as Reason, ready.message);
+  }
+
+  /** That pods somewhere can no longer pull is news to whoever runs them, and Ready stays True over it. */
+  async #tellOfTakenBack(credential: CredentialRecord): Promise<void> {
+    const namespaces = [...(this.#takenBack.get(credential.name) ?? [])].sort();
+    if (!this.#takenBack.delete(credential.name)) return;
+    const named = namespaces.slice(0, 10).join(', ') + (namespaces.length > 10 ? ` and ${namespaces.length - 10} more` : '');
+    const message = `spec.namespaces no longer matches ${named}, or exclude does: the Secret and the references there were taken back.`;
+    this.#log.info('Taken back where it is no longer wanted.', { credential: credential.name, namespaces: namespaces.length });
+    await this.event(credential, 'Normal', REASON.takenBack, message);
   }
 }
 

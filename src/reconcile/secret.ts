@@ -41,13 +41,16 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
     const outcome = await attempt(() => apply(context, action));
     if ('done' in outcome) continue;
     // The rest has to wait: a former Secret goes only once the new one is there.
-    const { again, tell } = retry(context, id, [outcome]);
+    const { again, tell } = retry(context, key, [outcome]);
     const failure = failureOf({ ...at, name: action.name }, DOING[action.kind], outcome.error, intent.content);
     return conclude(standing(plan.wanted ? 1 : 0, 0, !tell, tell ? [failure] : []), again);
   }
   context.failures.delete(id);
   // What was deleted counts until the watch says that it is gone.
-  if (!plan.wanted) return conclude(standing(0, 0, true));
+  if (!plan.wanted) {
+    if (intent.mode === 'place') context.reporter.tookBack(credential, namespace);
+    return conclude(standing(0, 0, true));
+  }
   if (!context.contests.has(id) && context.books.get(credential)?.secrets.get(namespace)?.synced !== 1) return conclude(standing(1, 1));
   // It was as wanted before, and somebody changed it.
   const repaired = wrote(contest, intent.version, context.now());

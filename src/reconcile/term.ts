@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
 import { type Intent, isEnding, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
-import { wantsAccounts } from '../plan/targets.ts';
+import { matchNothing, wantsAccounts } from '../plan/targets.ts';
 import { Pace } from '../queue/pace.ts';
 import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
@@ -12,14 +12,16 @@ import { Triggers } from '../triggers/triggers.ts';
 import { reconcileAccounts } from './accounts.ts';
 import type { Book, Context, World } from './context.ts';
 import { reconcileCredential } from './credential.ts';
+import { type Readings, readingsOf } from './readings.ts';
 import { Reporter } from './report.ts';
 import { reconcileSecret } from './secret.ts';
-import type { Counters, Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 export interface TermOptions {
   readonly concurrency: number;
   readonly cleanupTimeoutMs: number;
   readonly reconciled: (kind: Key['kind'], seconds: number) => void;
+  readonly failed: Context['failed'];
 }
 
 /** How long an API server is left alone that has no time for a single call, where it does not say so itself. */
@@ -28,6 +30,7 @@ const PAUSE_MS = 1000;
 /** The work of one term as leader, from the first decision to the last write. A new term begins with what is there, and nothing else. */
 export class Term {
   readonly triggers: Triggers;
+  readonly readings: Readings;
   readonly #pace: Pace;
   readonly #queue: WorkQueue<Key>;
   readonly #context: Context;
@@ -54,9 +57,11 @@ export class Term {
       unsure: new Set<string>(),
       cleanupTimeoutMs: options.cleanupTimeoutMs,
       add: (key, priority) => this.#queue.add(key, priority),
+      failed: options.failed,
       now: () => performance.now(),
       random: Math.random,
     };
+    this.readings = readingsOf(this.#context, this.#queue);
     this.triggers = new Triggers(world, intents, (key, priority) => this.#queue.add(key, priority));
   }
 
@@ -72,30 +77,18 @@ export class Term {
     this.#context.reporter.stop();
   }
 
-  get queueDepth(): number {
-    return this.#queue.depth;
-  }
-
-  /** How many keys the API server lets us work on at once. */
-  get queueWidth(): number {
-    return this.#pace.width;
-  }
-
-  counters(side: 'secrets' | 'accounts'): [string, Counters][] {
-    return Array.from(this.#context.books, ([name, book]) => [name, book[side].counters()]);
-  }
-
   #answered(ms: number, error: unknown): void {
     if (error === undefined) this.#pace.answered(ms);
     else if (isOverloaded(error) && this.#pace.refused()) this.#queue.pause((error instanceof KubeError && error.retryAfterMs) || PAUSE_MS);
   }
 
-  async #run(key: Key, { reconciled }: TermOptions): Promise<Again | undefined> {
+  async #run(key: Key, { reconciled, failed }: TermOptions): Promise<Again | undefined> {
     const begun = performance.now();
     try {
       return await reconcile(this.#context, key);
     } catch (error) {
       // Failed writes are outcomes. What gets here is a fault of the program: it must not take the other keys down.
+      failed(key.kind, 'fault');
       this.#context.log.error('A reconciler failed.', { key: idOf(key), error, stack: (error as Error).stack });
       return { afterMs: 30_000 };
     } finally {
@@ -132,6 +125,14 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
     wantsAccounts: wantsAccounts(credential.spec),
     sources: book.sources,
     blocked: book.blocked,
+    // Looked for when it is asked for: it is the one fact that takes longer for more namespaces.
+    get unmatched() {
+      const targets = Array.from(book.secrets.namespaces(), (namespace) => world.namespaces.get('', namespace));
+      return matchNothing(
+        credential.spec,
+        targets.filter((namespace) => namespace !== undefined),
+      );
+    },
     secrets: sideOf(book.secrets),
     accounts: sideOf(book.accounts),
   };

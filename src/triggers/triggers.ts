@@ -15,17 +15,25 @@ export class Triggers {
   readonly #credentials: View<CredentialRecord>;
   readonly #managed: View<SecretRecord>;
   readonly #accounts: View<AccountRecord>;
+  /** Whether Secrets are asked for by name only. */
+  readonly #byName: boolean;
   readonly #intents: ReadonlyMap<string, Intent>;
   readonly #add: (key: Key, priority: Priority) => void;
 
   constructor(
-    world: { credentials: View<CredentialRecord>; managed: View<SecretRecord>; accounts: View<AccountRecord> },
+    world: {
+      credentials: View<CredentialRecord>;
+      managed: View<SecretRecord>;
+      accounts: View<AccountRecord>;
+      sourceNamespaces?: readonly string[] | undefined;
+    },
     intents: ReadonlyMap<string, Intent>,
     add: (key: Key, priority: Priority) => void,
   ) {
     this.#credentials = world.credentials;
     this.#managed = world.managed;
     this.#accounts = world.accounts;
+    this.#byName = world.sourceNamespaces !== undefined;
     this.#intents = intents;
     this.#add = add;
   }
@@ -60,8 +68,11 @@ export class Triggers {
   /** The watch of the Secrets of one name came to know them. */
   foreignKnown(secretName: string): void {
     for (const credential of this.#credentials.all()) {
-      if ((credential.spec.secretName ?? credential.name) === secretName) this.#credential(credential.name);
+      if (secretNameOf(credential) === secretName || credential.status?.secretName === secretName) this.#credential(credential.name);
     }
+    // Only there was a name not known before its watch was.
+    if (!this.#byName) return;
+    for (const { namespace, recorded } of this.#accounts.all()) if (recorded.includes(secretName)) this.#accountsIn(namespace);
   }
 
   namespace(before: NamespaceRecord | undefined, after: NamespaceRecord | undefined): void {

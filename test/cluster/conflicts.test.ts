@@ -4,7 +4,9 @@ import { eventually } from '../support/eventually.ts';
 
 const DOCKER_CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
 const foreignConfig = {
-  '.dockerconfigjson': JSON.stringify({ auths: { 'foreign.example.com': { auth: Buffer.from('somebody:else').toString('base64') } } }),
+  '.dockerconfigjson': JSON.stringify({
+    auths: { 'foreign.example.com': { auth: Buffer.from('somebody:sample-of-another').toString('base64') } },
+  }),
 };
 
 describe('A Secret of that name that is not ours', () => {
@@ -52,7 +54,9 @@ describe('A Secret of that name that is not ours', () => {
 
   it('and is a source of another credential is taken over once that one is gone', async () => {
     const config = {
-      '.dockerconfigjson': JSON.stringify({ auths: { 'a.example.com': { auth: Buffer.from('robot:sample').toString('base64') } } }),
+      '.dockerconfigjson': JSON.stringify({
+        auths: { 'a.example.com': { auth: Buffer.from('robot:sample-password').toString('base64') } },
+      }),
     };
     await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, config);
     const other = await scene.credential(
@@ -80,7 +84,7 @@ describe('A Secret of that name that is not ours', () => {
       namespace,
       scene.name,
       DOCKER_CONFIG_JSON,
-      { ...foreignConfig, stray: 'x' },
+      { ...foreignConfig, stray: 'sample-of-another' },
       { labels: { team: 'a' } },
     );
     await scene.credential({ conflictPolicy: 'Adopt' });
@@ -105,7 +109,7 @@ describe('A Secret of that name that is not ours', () => {
 
   const hopeless: Record<string, { make: () => Promise<KubeObject>; says: string }> = {
     'of another type': {
-      make: () => scene.secret(namespace, scene.name, 'Opaque', { a: 'b' }),
+      make: () => scene.secret(namespace, scene.name, 'Opaque', { note: 'sample-of-another' }),
       says: 'type of a Secret cannot be changed',
     },
     'marked immutable': {

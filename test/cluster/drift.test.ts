@@ -32,7 +32,7 @@ describe('Drift', () => {
     'a Secret that is deleted': () => scene.deleteSecret(namespace),
     'a Secret with other content': () =>
       scene.patchSecret(namespace, { data: { '.dockerconfigjson': Buffer.from('{"auths":{}}').toString('base64') } }),
-    'a Secret with more in it': () => scene.patchSecret(namespace, { stringData: { more: 'x' } }),
+    'a Secret with more in it': () => scene.patchSecret(namespace, { stringData: { more: 'sample-of-another' } }),
     'a Secret without its uid label': () => scene.patchSecret(namespace, { metadata: { labels: { 'regcred.dev/credential-uid': null } } }),
     'a Secret without its managed-by label': () =>
       scene.patchSecret(namespace, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }),
@@ -57,7 +57,7 @@ describe('Drift', () => {
 
   it('is repaired: what was changed while no operator ran', async () => {
     await cluster.restart(async () => {
-      await scene.patchSecret(namespace, { stringData: { more: 'x' } });
+      await scene.patchSecret(namespace, { stringData: { more: 'sample-of-another' } });
       await scene.patchAccount(namespace, { imagePullSecrets: [{ name: 'other' }] });
     });
     await scene.pullSecretsAre(namespace, ['other', scene.name]);

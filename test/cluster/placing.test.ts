@@ -268,7 +268,7 @@ describe('Taking back', () => {
   it('keeps the former Secret and its reference as long as the new one cannot take its place', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const taken = `${scene.name}-taken`;
-    await scene.secret(namespace, taken, 'Opaque', { a: 'b' });
+    await scene.secret(namespace, taken, 'Opaque', { note: 'sample-of-another' });
     await scene.patchCredential({ secretName: taken });
     await scene.ready('False', 'SecretExists');
     await scene.pullSecretsAre(namespace, [scene.name, taken]);

@@ -81,7 +81,7 @@ describe('The program', () => {
       'regcred_leader 1',
       'regcred_api_requests_total{',
       'regcred_queue_depth',
-      'regcred_namespaces',
+      'regcred_placements',
       'process_resident_memory_bytes',
     ])
       expect(metrics).to.contain(name);
@@ -176,7 +176,7 @@ describe('Without the CustomResourceDefinition', () => {
     const since = performance.now();
     await eventually('it has tried more often', async () => {
       const [, tries] =
-        /regcred_watch_interruptions_total\{path="\/apis[^"]*"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
+        /regcred_watch_restarts_total\{resource="registrycredentials"\} (\d+)/.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
       expect(Number(tries)).to.be.above(3);
     });
     expect(performance.now() - since).to.be.above(0);

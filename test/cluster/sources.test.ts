@@ -39,7 +39,7 @@ describe('Sources', () => {
   }
 
   describe('of every kind are read', () => {
-    const config = { auths: { 'registry.example.com': auth(), 'other.example.com': auth('else:elsewhere') } };
+    const config = { auths: { 'registry.example.com': auth(), 'other.example.com': auth('else:sample-elsewhere') } };
     const kinds: Record<string, Case & { servers: string[] }> = {
       'basic-auth': {
         type: 'kubernetes.io/basic-auth',
@@ -177,7 +177,7 @@ describe('Sources', () => {
       },
       'a username with a colon': {
         type: 'kubernetes.io/basic-auth',
-        values: { username: `robot:${CANARY}`, password: 'x' },
+        values: { username: `robot:${CANARY}`, password: CANARY },
         reason: 'ColonInUsername',
         says: ['colon'],
       },
@@ -307,7 +307,7 @@ describe('Sources', () => {
     await scene.credential({ registries: [{ server: 'registry.example.com', secretRef: { namespace: sources, name: 'late' } }] });
     await scene.ready('False', 'SourceMissing');
     await scene.namespace({}, sources);
-    await scene.secret(sources, 'late', 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample' });
+    await scene.secret(sources, 'late', 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
     await scene.ready();
   });
 
@@ -383,7 +383,7 @@ describe('Sources', () => {
   it('with labels and annotations give none of them to the copies', async () => {
     const namespace = await scene.namespace();
     const metadata = { labels: { 'app.kubernetes.io/instance': 'argo' }, annotations: { 'argocd.argoproj.io/tracking-id': 'x' } };
-    await scene.secret(SOURCES, scene.name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample' }, metadata);
+    await scene.secret(SOURCES, scene.name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' }, metadata);
     await scene.credential();
     await scene.ready();
     const copy = await scene.secretIn(namespace);

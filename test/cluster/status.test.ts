@@ -87,7 +87,7 @@ describe('The status', () => {
   it('holds at most 20 failures, the first by namespace, and says how many there are', async () => {
     await scene.basicAuth();
     const namespaces = await scene.namespaces(25);
-    await Promise.all(namespaces.map((namespace) => scene.secret(namespace, scene.name, 'Opaque', { a: 'b' })));
+    await Promise.all(namespaces.map((namespace) => scene.secret(namespace, scene.name, 'Opaque', { note: 'sample-of-another' })));
     await scene.credential();
     await eventually('all are counted', async () => expect((await scene.status()).failuresTotal).to.equal(25));
     const { failures, namespaces: counters, summary } = await scene.status();

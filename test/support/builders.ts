@@ -83,6 +83,7 @@ export const source = (type: string, values: Record<string, string>, mods: Parti
   ...identity('regcred-system', mods.name ?? 'robot'),
   type,
   labels: {},
+  changedAt: 0,
   data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, base64(value)])),
   ...mods,
 });

@@ -34,6 +34,9 @@ const CONTROLLERS = [
 /** The operator's requests, without their bodies. */
 const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:regcred-system:regcred'] };
 
+/** Told of every control plane of this process, with an administrator's kubeconfig; what each returns is called before the end. */
+export const observers: ((kubeconfig: string) => () => Promise<void>)[] = [];
+
 /** `alsoAudited`: rules of an audit policy, for more than the operator's requests. */
 export async function startControlPlane(say: (line: string) => void, alsoAudited: readonly object[] = []): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
@@ -59,7 +62,9 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
   const killControllers = () => void controllers.kill('SIGKILL');
   process.once('exit', killControllers);
 
+  let observed: (() => Promise<void>)[] = [];
   const stop = async () => {
+    await Promise.all(observed.map((end) => end()));
     process.off('exit', killControllers);
     await ended(controllers);
     await environment.stop();
@@ -77,6 +82,7 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
     await stop();
     throw error;
   }
+  observed = observers.map((observe) => observe(kubeconfig));
   return { kubeconfig, assets, scratch, auditLog, stop };
 }
 

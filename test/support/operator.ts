@@ -3,6 +3,7 @@ import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Cluster, type Context, KubeConfig } from '@kubernetes/client-node';
 import { Kube } from '../../src/kube/client.ts';
+import { keepSaid } from './canary.ts';
 import { type ControlPlane, ended, kubectl } from './controlplane.ts';
 import { eventually } from './eventually.ts';
 
@@ -67,23 +68,32 @@ export function startOperator(options: {
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       log += chunk;
+      keepSaid('log', child.pid, chunk);
       file?.write(chunk);
     });
   }
   const kill = () => void child.kill('SIGKILL');
   process.once('exit', kill);
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve)).finally(() => process.off('exit', kill));
+  const url = () => {
+    const [, address] = /"address":"([^"]+)"/.exec(log) ?? [];
+    return address === undefined ? undefined : `http://${address}`;
+  };
   return {
     pid: child.pid as number,
     exit,
     log: () => log,
     url: () =>
       eventually('the operator serves HTTP', () => {
-        const [, address] = /"address":"([^"]+)"/.exec(log) ?? [];
-        if (!address) throw new Error(log);
-        return `http://${address}`;
+        const at = url();
+        if (!at) throw new Error(log);
+        return at;
       }),
-    stop: (signal) => ended(child, signal),
+    stop: async (signal) => {
+      const metrics = child.exitCode === null && url() ? fetch(`${url()}/metrics`, { signal: AbortSignal.timeout(1000) }) : undefined;
+      keepSaid('metrics', child.pid, (await metrics?.then((response) => response.text()).catch(() => '')) ?? '');
+      return ended(child, signal);
+    },
   };
 }
 

@@ -20,6 +20,7 @@ describe('The configuration', () => {
     expect(config()).to.deep.equal({
       kubeconfig: undefined,
       namespace: undefined,
+      sourceNamespaces: undefined,
       http: { host: '', port: 8080 },
       leaderElect: true,
       concurrency: 32,
@@ -37,6 +38,7 @@ describe('The configuration', () => {
   const given = {
     kubeconfig: '/etc/kubeconfig',
     namespace: 'regcred-system',
+    sourceNamespaces: 'vault, regcred-system,vault',
     httpAddress: '127.0.0.1:0',
     leaderElect: 'false',
     concurrency: '7',
@@ -48,6 +50,7 @@ describe('The configuration', () => {
   const read = {
     kubeconfig,
     namespace,
+    sourceNamespaces: ['vault', 'regcred-system'],
     http: { host: '127.0.0.1', port: 0 },
     leaderElect: false,
     concurrency: 7,
@@ -87,6 +90,7 @@ describe('The configuration', () => {
 
   const unusable: Partial<Record<SettingName, string[]>> = {
     namespace: ['', 'Shop', 'a.b', '-a', 'a-', 'a'.repeat(64), '../default'],
+    sourceNamespaces: ['', ',', 'a,', 'a b', '*', 'team-*', 'a,B'],
     leaderElect: ['', 'True', '1', 'toString', 'constructor'],
     concurrency: ['', '0', '1025', '-1', '1.5', '1e2', ' 1', '0x10'],
     cleanupTimeout: ['0', '86401', '60s'],

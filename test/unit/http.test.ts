@@ -1,24 +1,29 @@
 import type { Server } from 'node:http';
 import { expect } from 'chai';
 import { serveHttp } from '../../src/http.ts';
-import { type Metrics, makeMetrics, type Readings } from '../../src/metrics.ts';
+import { type Metrics, makeMetrics, type Sight } from '../../src/metrics.ts';
+import type { Readings } from '../../src/reconcile/readings.ts';
 
 describe('Over HTTP', () => {
   let server: Server;
   let url: string;
   let missing: string[];
-  let readings: Readings;
+  let sight: Sight;
   let metrics: Metrics;
 
   beforeEach(async () => {
     missing = [];
-    readings = {
-      isLeader: true,
+    const states = { synced: 14, failed: 1, conflicted: 0, pending: 2 };
+    const term: Readings = {
       queueDepth: 3,
-      namespaces: [['acme', { desired: 15, synced: 14, failed: 1, conflicted: 0 }]],
-      serviceAccounts: [],
+      queueAgeSeconds: 1.5,
+      queueWidth: 16,
+      placements: () => [{ credential: 'acme', kind: 'Secret', states }],
+      conditions: () => [{ credential: 'acme', type: 'Ready', status: 'False', reason: 'Forbidden' }],
+      sources: () => [{ source: 'regcred-system/robot', changedAt: 1_700_000_000 }],
     };
-    metrics = makeMetrics(() => readings);
+    sight = { isReady: true, term };
+    metrics = makeMetrics(() => sight);
     const served = await serveHttp({ host: '127.0.0.1', port: 0 }, metrics.registry, () => missing);
     ({ server } = served);
     url = `http://${served.at}`;
@@ -71,40 +76,49 @@ describe('Over HTTP', () => {
       expect(text).to.contain('process_cpu_seconds_total ').and.contain('nodejs_heap_size_used_bytes ');
     });
 
+    const noFaults = ['credential', 'secret', 'accounts'].map((kind) => `regcred_reconcile_errors_total{kind="${kind}",reason="fault"} 0`);
+
     it('of what is read when they are scraped', async () => {
-      expect(await samples()).to.include.members([
+      expect(await samples()).to.have.members([
+        'regcred_ready 1',
         'regcred_leader 1',
         'regcred_queue_depth 3',
-        'regcred_namespaces{credential="acme",state="desired"} 15',
-        'regcred_namespaces{credential="acme",state="synced"} 14',
-        'regcred_namespaces{credential="acme",state="failed"} 1',
-        'regcred_namespaces{credential="acme",state="conflicted"} 0',
+        'regcred_queue_width 16',
+        'regcred_queue_oldest_age_seconds 1.5',
+        'regcred_placements{credential="acme",kind="Secret",state="synced"} 14',
+        'regcred_placements{credential="acme",kind="Secret",state="failed"} 1',
+        'regcred_placements{credential="acme",kind="Secret",state="conflicted"} 0',
+        'regcred_placements{credential="acme",kind="Secret",state="pending"} 2',
+        'regcred_credential_condition{credential="acme",type="Ready",status="False",reason="Forbidden"} 1',
+        'regcred_source_last_change_timestamp_seconds{source="regcred-system/robot"} 1700000000',
+        ...noFaults,
       ]);
-      const serviceAccounts: Readings['serviceAccounts'] = [['other', { desired: 2, synced: 2, failed: 0, conflicted: 0 }]];
-      readings = { isLeader: false, queueDepth: 0, namespaces: [], serviceAccounts };
-      const after = await samples();
-      expect(after).to.include.members([
+      // A replica that follows says nothing of the work; and nothing is left behind of what is gone.
+      sight = { isReady: false, term: undefined };
+      expect(await samples()).to.have.members([
+        'regcred_ready 0',
         'regcred_leader 0',
         'regcred_queue_depth 0',
-        'regcred_service_accounts{credential="other",state="synced"} 2',
+        'regcred_queue_oldest_age_seconds 0',
+        ...noFaults,
       ]);
-      // A credential that is gone leaves nothing behind.
-      expect(after.join('\n')).to.not.contain('acme');
     });
 
     it('of what has happened', async () => {
-      metrics.requested('PATCH', 409);
-      metrics.requested('PATCH', 409);
-      metrics.requested('GET', 0);
+      metrics.requested('patch', 409);
+      metrics.requested('patch', 409);
+      metrics.requested('watch', 0);
       metrics.reconciled('secret', 0.003);
-      metrics.watchInterrupted('/api/v1/secrets');
+      metrics.reconcileFailed('secret', 'refused');
+      for (const namespace of ['a', 'b']) metrics.watchRestarted(`/api/v1/namespaces/${namespace}/secrets`);
       expect(await samples()).to.include.members([
-        'regcred_api_requests_total{method="PATCH",code="409"} 2',
-        'regcred_api_requests_total{method="GET",code="0"} 1',
+        'regcred_api_requests_total{verb="patch",code="409"} 2',
+        'regcred_api_requests_total{verb="watch",code="0"} 1',
         'regcred_reconcile_duration_seconds_bucket{le="0.001",kind="secret"} 0',
         'regcred_reconcile_duration_seconds_bucket{le="0.005",kind="secret"} 1',
         'regcred_reconcile_duration_seconds_count{kind="secret"} 1',
-        'regcred_watch_interruptions_total{path="/api/v1/secrets"} 1',
+        'regcred_reconcile_errors_total{kind="secret",reason="refused"} 1',
+        'regcred_watch_restarts_total{resource="secrets"} 2',
       ]);
     });
   });

@@ -49,7 +49,7 @@ describe('The client', () => {
       body: undefined,
     });
     expect(server.asked[0]?.headers).to.include({ accept: 'application/json', 'user-agent': 'regcred' });
-    expect(observed).to.deep.equal(['GET 200']);
+    expect(observed).to.deep.equal(['get 200']);
   });
 
   const bodies: Record<Exclude<Method, 'GET'>, string> = {
@@ -149,7 +149,7 @@ describe('The client', () => {
       expect(error.message).to.match(/^the API server cannot be reached: .*ECONNREFUSED/);
       expect(error.cause).to.be.instanceOf(Error);
       expect(error.status).to.equal(0);
-      expect(observed).to.deep.equal(['GET 0']);
+      expect(observed).to.deep.equal(['get 0']);
     });
 
     it('that an answer is not JSON, without a word of it', async () => {
@@ -182,9 +182,9 @@ describe('The client', () => {
       await servingWith('accepted-sample');
       expect(await kube.call('POST', '/x', { body: { name: 'acme' } })).to.deep.equal({ body: { name: 'acme' } });
       expect(loads).to.equal(2);
-      expect(observed).to.deep.equal(['POST 401', 'POST 200']);
+      expect(observed).to.deep.equal(['create 401', 'create 200']);
       await kube.call('GET', '/x');
-      expect(observed).to.deep.equal(['POST 401', 'POST 200', 'GET 200']);
+      expect(observed).to.deep.equal(['create 401', 'create 200', 'get 200']);
       expect(loads).to.equal(2);
     });
 
@@ -218,7 +218,7 @@ describe('The client', () => {
       const error = await failing(kube.call('GET', '/x'));
       expect(error.status).to.equal(401);
       expect(error.message).to.equal('Unauthorized');
-      expect(observed).to.deep.equal(['GET 401', 'GET 401']);
+      expect(observed).to.deep.equal(['get 401', 'get 401']);
     });
   });
 

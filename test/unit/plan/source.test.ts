@@ -175,6 +175,13 @@ describe('A source', () => {
       message: 'Secret regcred-system/robot cannot be read: forbidden',
     });
   });
+  it('that lies where none may lie is unusable, and where they may is said', () => {
+    expect(unusable(ref, { state: 'notAllowed', allowed: ['vault', 'ops'] }, 'uid-acme', 'ghcr.io')).to.deep.equal({
+      reason: 'SourceNotAllowed',
+      message:
+        'Secret regcred-system/robot (server ghcr.io) is not read: the operator runs with --source-namespaces=vault,ops. Move the Secret into one of these, or have regcred-system added.',
+    });
+  });
   it('that the credential itself has made is unusable', () => {
     expect(unusable(ref, carrying('uid-acme'), 'uid-acme')).to.have.property('reason', 'SourceIsOwnOutput');
   });

@@ -51,6 +51,12 @@ const condition = (type: string, of: RegistryCredentialStatus) => {
 };
 
 describe('The status', () => {
+  it('of a credential in place says, too, what of spec.namespaces matches nothing', () => {
+    const said = (unmatched: string[]) => condition('Ready', status({ unmatched }))[2];
+    expect(said(['"shpo"'])).to.match(/refer to it\. No target matches "shpo" in spec\.namespaces at present\.$/);
+    expect(said(['"a"', '"b"', '"c"', '"d"', '"e"', '"f"', 'the selector'])).to.contain('"d", nor "e", nor 2 more in spec.namespaces');
+  });
+
   it('of a credential in place everywhere says so, with the counts', () => {
     const same = { status: 'True', observedGeneration: 4, lastTransitionTime: '2026-03-04T05:06:07Z' };
     expect(status({})).to.deep.equal({

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { RegistryCredentialSpec } from '../../../src/api/types.ts';
-import { coversAccount, isTarget } from '../../../src/plan/targets.ts';
+import { coversAccount, isTarget, matchNothing } from '../../../src/plan/targets.ts';
 import { account, namespace, spec } from '../../support/builders.ts';
 
 const acme = { matchLabels: { pull: 'acme' } };
@@ -35,5 +35,18 @@ describe('A ServiceAccount', () => {
   };
   for (const [what, [serviceAccounts, mods, want]] of Object.entries(table)) {
     it(what, () => expect(coversAccount(spec({ serviceAccounts }), account(mods))).to.equal(want));
+  }
+});
+
+describe('What of spec.namespaces matches none of the targets', () => {
+  const targets = [namespace({ name: 'team-a' }), namespace({ name: 'shop', labels: { pull: 'acme' } })];
+  const table: Record<string, readonly [RegistryCredentialSpec['namespaces'], string[]]> = {
+    'is nothing where each part has one': [{ names: ['team-*', 'shop'], selector: acme }, []],
+    'is a name with a slip in it': [{ names: ['team-*', 'shpo'] }, ['"shpo"']],
+    'is a glob, and a selector': [{ names: ['shop', 'tema-*'], selector: { matchLabels: { pull: 'amce' } } }, ['"tema-*"', 'the selector']],
+    'is nothing under an empty selector': [{ selector: {} }, []],
+  };
+  for (const [what, [namespaces, want]] of Object.entries(table)) {
+    it(what, () => expect(matchNothing(spec({ namespaces }), targets)).to.deep.equal(want));
   }
 });

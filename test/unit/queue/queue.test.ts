@@ -104,6 +104,26 @@ describe('The work queue', () => {
     }
   });
 
+  it('knows since when the key waits that waits longest', async () => {
+    const { work, queue } = opened(1);
+    queue.add('a', now);
+    expect(queue.oldestSince).to.equal(undefined);
+    const before = performance.now();
+    queue.add('b', fanOut);
+    const first = queue.oldestSince ?? 0;
+    expect(first).to.be.within(before, performance.now());
+    await turn();
+    // One that comes later, and is taken earlier; and one that moves ahead waits as long as it has.
+    queue.add('c', now);
+    queue.add('b', now);
+    expect(queue.oldestSince).to.equal(first);
+    await work.finish('a');
+    expect(work.running).to.deep.equal(['c']);
+    expect(queue.oldestSince).to.equal(first);
+    await work.finish('c');
+    expect(queue.oldestSince).to.equal(undefined);
+  });
+
   it('runs a key that was added while it ran once more afterwards, and not at the same time', async () => {
     const { work, queue } = opened(3);
     queue.add('a', now);

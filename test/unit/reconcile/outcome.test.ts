@@ -11,8 +11,13 @@ const done: Outcome = { done: true };
 
 describe('Work that failed', () => {
   let context: Context;
-  beforeEach(() => (context = { failures: new Map(), random: () => 0.5 } as unknown as Context));
-  const again = (...outcomes: Outcome[]) => retry(context, 'a key', outcomes);
+  let counted: string[];
+  beforeEach(() => {
+    counted = [];
+    const failed = (kind: string, reason: string) => counted.push(`${kind} ${reason}`);
+    context = { failures: new Map(), random: () => 0.5, failed } as unknown as Context;
+  });
+  const again = (...outcomes: Outcome[]) => retry(context, { kind: 'accounts', namespace: 'shop' }, outcomes);
 
   it('is an outcome, whatever was thrown', async () => {
     expect(await attempt(async () => {})).to.deep.equal(done);
@@ -59,9 +64,17 @@ describe('Work that failed', () => {
     expect(told).to.deep.equal([false, false, false, false, true, true]);
   });
 
+  it('is counted by reason', async () => {
+    again(await failed(403), done, await failed(409));
+    expect(counted).to.deep.equal(['accounts refused', 'accounts stale']);
+  });
+
   it('counts for its key alone', async () => {
     for (let times = 0; times < 5; times++) again(await failed(503));
-    expect(retry(context, 'another key', [await failed(503)])).to.deep.equal({ again: { afterMs: 200 }, tell: false });
+    expect(retry(context, { kind: 'accounts', namespace: 'team' }, [await failed(503)])).to.deep.equal({
+      again: { afterMs: 200 },
+      tell: false,
+    });
   });
 });
 

@@ -1,0 +1,85 @@
+import { mock } from 'node:test';
+import { expect } from 'chai';
+import type { CredentialRecord } from '../../../src/api/records.ts';
+import type { RegistryCredentialStatus } from '../../../src/api/types.ts';
+import type { Store } from '../../../src/kube/store.ts';
+import type { Writer } from '../../../src/kube/writer.ts';
+import type { Log } from '../../../src/log.ts';
+import { type Facts, type Side, statusOf } from '../../../src/plan/status.ts';
+import { Reporter } from '../../../src/reconcile/report.ts';
+import { credential } from '../../support/builders.ts';
+
+const side = (synced: number): Side => ({
+  counters: { desired: 2, synced, failed: 0, conflicted: 0 },
+  pending: 2 - synced,
+  failures: [],
+});
+const facts = (mods: Partial<Facts> = {}): Facts => ({
+  generation: 1,
+  secretName: 'acme',
+  mode: 'place',
+  suspended: false,
+  wantsAccounts: true,
+  sources: { state: 'ready', servers: 1 },
+  secrets: side(2),
+  accounts: side(2),
+  ...mods,
+});
+const underWay = { secrets: side(0), accounts: side(0) };
+
+describe('A new leader', () => {
+  const written: RegistryCredentialStatus[] = [];
+  let now: Facts;
+  let reporter: Reporter;
+
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    written.length = 0;
+    const status = statusOf(facts(), undefined, new Date(0));
+    const credentials = { get: () => credential({ status }), wrote: () => {} } as unknown as Store<CredentialRecord>;
+    const writer = {
+      createEvent: async () => {},
+      patchCredentialStatus: async (_: string, status: RegistryCredentialStatus) => written.push(status),
+    } as unknown as Writer;
+    const log = { info: () => {}, warn: () => {} } as unknown as Log;
+    reporter = new Reporter(credentials, writer, log, () => now);
+  });
+  afterEach(() => {
+    reporter.stop();
+    mock.timers.reset();
+  });
+
+  const writtenAfter = (ms: number) => {
+    mock.timers.tick(ms);
+    return written.map(({ conditions }) => conditions?.find(({ type }) => type === 'Ready')?.reason);
+  };
+
+  it('does not say that work is under way as long as it has only begun to look', () => {
+    now = facts(underWay);
+    reporter.touch('acme');
+    expect(writtenAfter(9500)).to.deep.equal([]);
+    expect(writtenAfter(1000)).to.deep.equal(['Placing']);
+  });
+
+  it('writes nothing at all where it finds everything as it was', () => {
+    now = facts(underWay);
+    reporter.touch('acme');
+    expect(writtenAfter(3000)).to.deep.equal([]);
+    now = facts();
+    reporter.touch('acme');
+    expect(writtenAfter(20_000)).to.deep.equal([]);
+  });
+
+  it('says after a second that work is under way on a spec that is new', () => {
+    now = facts({ ...underWay, generation: 2 });
+    reporter.touch('acme');
+    expect(writtenAfter(900)).to.deep.equal([]);
+    expect(writtenAfter(200)).to.deep.equal(['Placing']);
+  });
+
+  it('waits no longer than ever with what needs a person', () => {
+    now = facts({ sources: { state: 'invalid', problems: [{ reason: 'SourceMissing', message: 'It is missing.' }] } });
+    reporter.touch('acme');
+    expect(writtenAfter(1000)).to.deep.equal(['SourceMissing']);
+  });
+});
