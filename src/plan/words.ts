@@ -27,11 +27,9 @@ const oneLine = (words: string) => words.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
 
 /** Where words were cut, a secret may have been as well, and is not found as a whole: nothing is said from there on. */
 function withoutHeads(words: string, secrets: readonly string[]): string {
-  const ends = secrets.map((secret) => words.indexOf(secret.slice(0, HEAD))).filter((at) => at >= 0);
-  return `${words.slice(
-    0,
-    ends.reduce((first, at) => Math.min(first, at), words.length - HEAD),
-  )}…`;
+  const heads = secrets.map((secret) => words.indexOf(secret.slice(0, HEAD))).filter((at) => at >= 0);
+  const end = heads.reduce((first, at) => Math.min(first, at), words.length - HEAD);
+  return `${words.slice(0, Math.max(0, end))}…`;
 }
 
 /** Every form in which the passwords stand in the content, longest first: one may be a part of another. */
