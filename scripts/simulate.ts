@@ -48,9 +48,12 @@ class InstantApiServer {
 
   #credential(at: string, body: KubeObject, resourceVersion: string): KubeObject {
     const name = at.split('/')[5] ?? '';
-    return object(name, { resourceVersion, finalizers: ['regcred.dev/cleanup'] }, { spec: specOf(name), status: body.status });
+    const { generation = 1, spec } = stores.credentials.get('', name) ?? {};
+    return object(name, { resourceVersion, generation, finalizers: FINALIZERS }, { spec, status: body.status });
   }
 }
+
+const FINALIZERS = ['regcred.dev/cleanup'];
 
 const specOf = (name: string) => ({
   registries: [{ server: 'registry.example.com', secretRef: { namespace: 'regcred-system', name } }],
@@ -146,11 +149,10 @@ function heap(): number {
 }
 
 for (let n = 0; n < count.credentials; n++) setSource(nameOf(n), 'sample-password');
-const finalizers = ['regcred.dev/cleanup'];
 list(
   stores.credentials,
   credentials,
-  each(count.credentials, (n) => object(nameOf(n), { generation: 1, finalizers }, { spec: specOf(nameOf(n)) })),
+  each(count.credentials, (n) => object(nameOf(n), { generation: 1, finalizers: FINALIZERS }, { spec: specOf(nameOf(n)) })),
 );
 list(stores.managed, managedSecrets, []);
 await step('a namespace listed', count.namespaces, () =>
@@ -192,7 +194,7 @@ await step('a status that changed (one credential)', 100, () => {
     applied(
       stores.credentials,
       credentials,
-      object(nameOf(1), { uid: `uid--${nameOf(1)}`, generation: 1, finalizers }, { spec: specOf(nameOf(1)) }),
+      object(nameOf(1), { uid: `uid--${nameOf(1)}`, generation: 1, finalizers: FINALIZERS }, { spec: specOf(nameOf(1)) }),
     );
 });
 await step('a spec that changed (one credential)', 1, () =>
@@ -201,7 +203,7 @@ await step('a spec that changed (one credential)', 1, () =>
     credentials,
     object(
       nameOf(1),
-      { uid: `uid--${nameOf(1)}`, generation: 2, finalizers },
+      { uid: `uid--${nameOf(1)}`, generation: 2, finalizers: FINALIZERS },
       { spec: { ...specOf(nameOf(1)), secretMetadata: { labels: { a: 'b' } } } },
     ),
   ),

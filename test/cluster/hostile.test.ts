@@ -68,7 +68,7 @@ describe('Hostile input', () => {
     it('is accepted, placed and taken back, with a small status', async () => {
       const namespaces = await scene.namespaces(2);
       const source = { namespace: SOURCES, name: fill(`${scene.name}-`, 253), key: fill('k', 253) };
-      const auths = Object.fromEntries(servers.map((server, n) => [server, { auth: base64(`robot-${n}:sample`) }]));
+      const auths = Object.fromEntries(servers.map((server, n) => [server, { auth: base64(`robot-${n}:sample-password`) }]));
       await scene.secret(SOURCES, source.name, 'Opaque', { [source.key]: JSON.stringify({ auths }) });
       const spec = largest(source);
       const name = await scene.credential(spec, longName());

@@ -99,6 +99,7 @@ describe('Over HTTP', () => {
         'regcred_ready 0',
         'regcred_leader 0',
         'regcred_queue_depth 0',
+        'regcred_queue_width 0',
         'regcred_queue_oldest_age_seconds 0',
         ...noFaults,
       ]);
