@@ -324,8 +324,9 @@ export class World {
   async changeSpec(): Promise<void> {
     const { of, to } = CHANGES[this.#changes++ % CHANGES.length] as (typeof CHANGES)[number];
     await this.api.call('PATCH', `${CREDENTIALS}/${of}`, { body: { spec: to.spec } });
-    const { logins } = this.meant.get(of) as Meant;
-    this.meant.set(of, { ...to.meant, name: of, logins });
+    const { logins, secretName, formerName } = this.meant.get(of) as Meant;
+    const former = secretName === to.meant.secretName ? formerName : secretName;
+    this.meant.set(of, { ...to.meant, name: of, logins, ...(former !== undefined && { formerName: former }) });
   }
 
   /** What was adopted is ours from now on, to rotate and to delete: nothing has to stay as it was. */

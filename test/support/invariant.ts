@@ -21,6 +21,8 @@ type Named = { readonly name: string; readonly labels: Labels };
 export interface Meant {
   readonly name: string;
   readonly secretName: string;
+  /** The name before the last change of it: where another's Secret is in the way of the new one, the former stays. */
+  readonly formerName?: string;
   /** By server. */
   readonly logins: Readonly<Record<string, { readonly username: string; readonly password: string }>>;
   wants(namespace: Named): boolean;
@@ -78,6 +80,7 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
   };
   const adopted = new Set<string>();
   const expected = new Set<string>();
+  const tolerated = new Set<string>();
 
   for (const one of meant) {
     const synced = { secrets: 0, accounts: 0 };
@@ -87,6 +90,7 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
       const key = `${metadata.name}/${one.secretName}`;
       if (inTheWay(one, metadata.name)) {
         conflicts.push(metadata.name);
+        if (one.formerName !== undefined) tolerated.add(`${metadata.name}/${one.formerName}`);
       } else {
         expected.add(key);
         if (foreign.secrets.has(key)) adopted.add(key);
@@ -118,8 +122,8 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
   for (const secret of seen.secrets) {
     const key = at(secret);
     const namespace = namespaces.get(secret.metadata.namespace ?? '');
-    if (!isMarked(secret) || expected.has(key) || isAsBefore(secret, foreign.secrets.get(key)) || !namespace || leaves(namespace)) continue;
-    // Another's that we have written to is told of below.
+    if (!isMarked(secret) || expected.has(key) || tolerated.has(key) || !namespace || leaves(namespace)) continue;
+    // Another's, which only pretends, or which we have written to: that is told of below.
     if (foreign.secrets.get(key)?.metadata.uid === secret.metadata.uid) continue;
     report(optsOut(namespace) ? 'strayed' : 'leftover', `Secret ${key} is ours, and nobody wants it there`);
   }
@@ -136,7 +140,10 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
       ? []
       : wantsIn(namespace.metadata.name)
           .filter((one) => one.refers(named(account)))
-          .map(({ secretName }) => secretName);
+          .flatMap(({ secretName, formerName }) => [
+            secretName,
+            ...(tolerated.has(`${namespace.metadata.name}/${formerName}`) ? [formerName as string] : []),
+          ]);
     const barred = optsOut(account) || optsOut(namespace);
     for (const { kind, says } of wrongAccount(account, foreign.accounts.get(at(account)), wanted, barred)) {
       report(kind, `ServiceAccount ${at(account)} ${says}`);
