@@ -35,10 +35,12 @@ const REFRESH_CREDENTIALS_MS = 60_000;
 const CALL_TIMEOUT_MS = 30_000;
 
 /**
- * How long a watch may be silent before it is taken for dead. The API server sends a bookmark about once a minute
- * (defaultBookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher), so this is two of them missed.
+ * How long a watch may be silent before it is taken for dead: nothing else tells of a connection that somebody on the way
+ * has forgotten. The API server sends a bookmark about once a minute (defaultBookmarkFrequency in
+ * k8s.io/apiserver/pkg/storage/cacher), so this is one of them a quarter of a minute late. To be wrong about it costs one
+ * request: the watch goes on from where it was.
  */
-const WATCH_SILENCE_MS = 150_000;
+const WATCH_SILENCE_MS = 75_000;
 
 /**
  * Calls to the API server over connections that are kept open. Addresses, certificates, tokens, exec plugins and proxies
