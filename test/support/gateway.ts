@@ -21,6 +21,8 @@ export interface Gateway {
   disturb: (method: string, url: URL) => Disturbance | undefined;
   /** How late watches bring their events, in milliseconds. */
   watchDelayMs: number;
+  /** Ends the watches that are open, so that those which follow are as is said here by then. */
+  cutWatches(): void;
   /** While it is shut every connection is cut, and new ones are too. */
   shut: boolean;
   /** How often a watch was told that its resourceVersion is too old (410 Gone). */
@@ -40,29 +42,30 @@ export async function startGateway(apiServer: string, ca: Buffer): Promise<Gatew
         request.resume();
         return answer(response, disturbance);
       case 'forget':
-        return void pass(request, url, (from) => from.resume());
+        return void pass(request, response, url, (from) => from.resume());
       case 'deny':
-        return void pass(request, url, (from) => {
+        return void pass(request, response, url, (from) => {
           from.resume();
           answer(response, disturbance);
         });
       case undefined:
-        return void pass(request, url, (from) => bringBack(from, response, url));
+        return void pass(request, response, url, (from) => bringBack(from, response, url));
       default:
         return disturbance satisfies never;
     }
   });
+  const watches = new Set<ServerResponse>();
   let shut = false;
   let gone = 0;
   server.on('connection', (socket) => {
     if (shut) socket.destroy();
   });
 
-  function pass(request: IncomingMessage, url: URL, then: (from: IncomingMessage) => void): void {
+  function pass(request: IncomingMessage, response: ServerResponse, url: URL, then: (from: IncomingMessage) => void): void {
     const to = forward(url, { agent, method: request.method, headers: { ...request.headers, host: url.host } }, then);
     // Whoever sent the request sees the connection end, as without us.
     to.on('error', () => request.socket.destroy());
-    request.socket.once('close', () => to.destroy());
+    response.once('close', () => to.destroy());
     request.pipe(to);
   }
 
@@ -72,7 +75,11 @@ export async function startGateway(apiServer: string, ca: Buffer): Promise<Gatew
     const delayMs = isWatch ? gateway.watchDelayMs : 0;
     // Equally late each, so that they stay in order.
     const late = (step: () => void) => void (delayMs > 0 ? setTimeout(step, delayMs) : step());
-    if (isWatch) response.flushHeaders();
+    if (isWatch) {
+      response.flushHeaders();
+      watches.add(response);
+      response.once('close', () => watches.delete(response));
+    }
     from.on('data', (chunk: Buffer) => {
       if (isWatch && chunk.includes('"type":"ERROR"') && chunk.includes('"code":410')) gone++;
       late(() => response.write(chunk));
@@ -86,6 +93,9 @@ export async function startGateway(apiServer: string, ca: Buffer): Promise<Gatew
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     disturb: () => undefined,
     watchDelayMs: 0,
+    cutWatches: () => {
+      for (const watch of watches) watch.destroy();
+    },
     get shut() {
       return shut;
     },
