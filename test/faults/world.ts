@@ -307,8 +307,8 @@ export class World {
   /** Takes a label by which namespaces are chosen away from some, or gives it to them. */
   async relabel(count: number): Promise<void> {
     const names = this.chance.some(
-      // Not where a Secret was adopted, nor where one pretends to be left behind: a reference to such a one is kept.
-      Array.from({ length: 180 }, (_, n) => n).filter((n) => n % 16 !== 8 && n % 30 !== 7),
+      // Not where a Secret is there to be adopted: it would be deleted with what it became.
+      Array.from({ length: 180 }, (_, n) => n).filter((n) => n % 16 !== 8),
       count,
     );
     await inTurns(

@@ -78,6 +78,11 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
     const other = foreign.secrets.get(`${namespace}/${one.secretName}`);
     return other !== undefined && !(one.adopts && other.type === TYPE);
   };
+  // What carries our label without being ours looks as if it had been left behind under Retain, and a reference to that is kept.
+  const pretended = (namespace: string) =>
+    [...foreign.secrets.values()]
+      .filter((secret) => secret.metadata.namespace === namespace && isMarked(secret))
+      .map(({ metadata }) => metadata.name);
   const adopted = new Set<string>();
   const expected = new Set<string>();
   const tolerated = new Set<string>();
@@ -136,16 +141,11 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
   for (const account of seen.accounts) {
     const namespace = namespaces.get(account.metadata.namespace ?? '');
     if (!namespace || leaves(namespace)) continue;
-    const wanted = optsOut(account)
-      ? []
-      : wantsIn(namespace.metadata.name)
-          .filter((one) => one.refers(named(account)))
-          .flatMap(({ secretName, formerName }) => [
-            secretName,
-            ...(tolerated.has(`${namespace.metadata.name}/${formerName}`) ? [formerName as string] : []),
-          ]);
+    const wanted = wantsIn(namespace.metadata.name).filter((one) => !optsOut(account) && one.refers(named(account)));
+    const former = wanted.flatMap(({ formerName = '' }) => (tolerated.has(`${namespace.metadata.name}/${formerName}`) ? formerName : []));
+    const allowed = [...wanted.map(({ secretName }) => secretName), ...former, ...pretended(namespace.metadata.name)];
     const barred = optsOut(account) || optsOut(namespace);
-    for (const { kind, says } of wrongAccount(account, foreign.accounts.get(at(account)), wanted, barred)) {
+    for (const { kind, says } of wrongAccount(account, foreign.accounts.get(at(account)), allowed, barred)) {
       report(kind, `ServiceAccount ${at(account)} ${says}`);
     }
   }
@@ -228,7 +228,7 @@ function untrue(
 function wrongAccount(
   account: KubeObject,
   before: KubeObject | undefined,
-  wanted: readonly string[],
+  allowed: readonly string[],
   barred: boolean,
 ): { kind: Violation['kind']; says: string }[] {
   const recorded = (account.metadata.annotations?.[RECORD] ?? '').split(',').filter(Boolean);

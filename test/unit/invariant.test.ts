@@ -60,6 +60,8 @@ const status = (synced: number, desired: number, more: object = {}) => ({
 const others = object('shop', 'others', { type: 'Opaque', data: { a: 'Yg==' } });
 const inTheWay = object('team-b', 'pull', { type: 'kubernetes.io/dockerconfigjson', data: config('else') }, { uid: 'uid-others' });
 
+const pretender = ours('shop', 'pull', {}, { uid: 'uid-others', ownerReferences: [] });
+
 /** Two targets, one that is none, one that opts out; everything right. */
 const right = {
   credentials: [object('', 'acme', { status: status(2, 2) }, { generation: 1 })],
@@ -125,6 +127,14 @@ describe('What must hold of a cluster', () => {
       },
       foreign: conflict,
       meant: [{ ...acme, formerName: 'former' }],
+      want: [],
+    },
+    'holds where a reference stays to a Secret that pretends to be left behind': {
+      change: (seen) => {
+        replace(seen.secrets, pretender);
+        replace(seen.accounts, account('shop', ['of-others', 'pull'], 'pull'));
+      },
+      foreign: { secrets: new Map([...foreign.secrets, ['shop/pull', pretender]]) },
       want: [],
     },
     'holds where a namespace goes away with everything in it': {
