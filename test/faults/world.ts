@@ -466,10 +466,9 @@ export class World {
         }
         wrong = say(found);
       } catch (error) {
-        if (error instanceof Trespass) {
-          row.lost++;
-          throw error;
-        }
+        if (error instanceof Trespass) row.lost++;
+        // The API server may not be there yet.
+        if (!(error instanceof KubeError)) throw error;
         wrong = (error as Error).message;
       }
       if (performance.now() - since > deadlineMs) {

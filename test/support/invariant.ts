@@ -243,7 +243,7 @@ function wrongAccount(
       ? [{ kind: 'touched' as const, says: `was changed beside its imagePullSecrets: ${difference(bare(before), bare(account))}` }]
       : []),
     ...recorded
-      .filter((name) => !wanted.includes(name))
+      .filter((name) => !allowed.includes(name))
       .map((name) => ({ kind: stray, says: `records ${name}, which nobody wants there` })),
   ];
 }
