@@ -10,6 +10,11 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;
   readonly signal?: AbortSignal;
+  /**
+   * Asked when the request goes onto the wire, and throws where it may not: it may have waited for a connection since it
+   * was made, and the process may have been frozen meanwhile.
+   */
+  readonly fence?: () => void;
 }
 
 /** What of the connection is kept from call to call. */
@@ -110,8 +115,9 @@ export class Kube {
   }
 
   async #request(session: Session, over: keyof Dispatchers, method: Method, path: string, call: Call) {
+    const dispatcher = session.dispatchers[over];
     try {
-      const response = await session.dispatchers[over].request({
+      const response = await (call.fence ? dispatcher.compose(askingAtTheWire(call.fence)) : dispatcher).request({
         origin: session.origin,
         path: session.pathPrefix + path,
         method,
@@ -189,6 +195,21 @@ export class Kube {
     }
   }
 }
+
+const askingAtTheWire =
+  (fence: () => void): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) =>
+    dispatch(options, {
+      onRequestStart: (...start) => {
+        fence();
+        handler.onRequestStart?.(...start);
+      },
+      onResponseStart: (...head) => handler.onResponseStart?.(...head),
+      onResponseData: (...data) => handler.onResponseData?.(...data),
+      onResponseEnd: (...end) => handler.onResponseEnd?.(...end),
+      onResponseError: (...error) => handler.onResponseError?.(...error),
+    });
 
 /** Merge patches only: they are plain to read, and with a resourceVersion in them they hold for one version only. */
 const contentType = (method: Method) => (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');

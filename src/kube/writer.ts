@@ -5,8 +5,8 @@ import { type KubeObject, readAccount, readCredential, readSecret } from './reco
 import { path } from './resources.ts';
 
 /**
- * Every write of the operator but that of its Lease. `fence` is asked before each: it throws when this process may no
- * longer write, because another may have taken over.
+ * Every write of the operator but that of its Lease. `fence` is asked before each, and again when it goes onto the wire: it
+ * throws when this process may no longer write, because another may have taken over.
  */
 export class Writer {
   readonly #kube: Kube;
@@ -48,6 +48,7 @@ export class Writer {
 
   #write(method: Method, at: string, body: object): Promise<KubeObject> {
     this.#fence();
-    return this.#kube.call<KubeObject>(method, at, { body, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) });
+    const fence = this.#fence;
+    return this.#kube.call<KubeObject>(method, at, { body, fence, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) });
   }
 }
