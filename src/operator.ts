@@ -175,7 +175,7 @@ export class RegistryCredentialOperator extends Operator {
 
   /** A replica that was frozen while another took over must not write when it wakes. */
   #fence(): void {
-    if (this.#config.leaderElect && !this.#lease.isHeld) throw new Error('This replica no longer holds the Lease.');
+    if (this.#config.leaderElect && !this.#lease.isHeld) throw new KubeError('This replica no longer holds the Lease.', 0);
   }
 
   /** Follows a kind for the whole lifetime; resolves when all of it is known. */

@@ -10,6 +10,11 @@ export interface Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;
   readonly signal?: AbortSignal;
+  /**
+   * Asked when the request goes onto the wire, and throws where it may not: it may have waited for a connection since it
+   * was made, and the process may have been frozen meanwhile.
+   */
+  readonly fence?: () => void;
 }
 
 /** What of the connection is kept from call to call. */
@@ -35,10 +40,12 @@ const REFRESH_CREDENTIALS_MS = 60_000;
 const CALL_TIMEOUT_MS = 30_000;
 
 /**
- * How long a watch may be silent before it is taken for dead. The API server sends a bookmark about once a minute
- * (defaultBookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher), so this is two of them missed.
+ * How long a watch may be silent before it is taken for dead: nothing else tells of a connection that somebody on the way
+ * has forgotten. The API server sends a bookmark about once a minute (defaultBookmarkFrequency in
+ * k8s.io/apiserver/pkg/storage/cacher), so this is one of them a quarter of a minute late. To be wrong about it costs one
+ * request: the watch goes on from where it was.
  */
-const WATCH_SILENCE_MS = 150_000;
+const WATCH_SILENCE_MS = 75_000;
 
 /**
  * Calls to the API server over connections that are kept open. Addresses, certificates, tokens, exec plugins and proxies
@@ -108,8 +115,9 @@ export class Kube {
   }
 
   async #request(session: Session, over: keyof Dispatchers, method: Method, path: string, call: Call) {
+    const dispatcher = session.dispatchers[over];
     try {
-      const response = await session.dispatchers[over].request({
+      const response = await (call.fence ? dispatcher.compose(askingAtTheWire(call.fence)) : dispatcher).request({
         origin: session.origin,
         path: session.pathPrefix + path,
         method,
@@ -193,6 +201,21 @@ function verbOf(method: Method, { query }: Call): string {
   if (method === 'GET') return query?.watch ? 'watch' : query?.limit ? 'list' : 'get';
   return { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }[method];
 }
+
+const askingAtTheWire =
+  (fence: () => void): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) =>
+    dispatch(options, {
+      onRequestStart: (...start) => {
+        fence();
+        handler.onRequestStart?.(...start);
+      },
+      onResponseStart: (...head) => handler.onResponseStart?.(...head),
+      onResponseData: (...data) => handler.onResponseData?.(...data),
+      onResponseEnd: (...end) => handler.onResponseEnd?.(...end),
+      onResponseError: (...error) => handler.onResponseError?.(...error),
+    });
 
 /** Merge patches only: they are plain to read, and with a resourceVersion in them they hold for one version only. */
 const contentType = (method: Method) => (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');

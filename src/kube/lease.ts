@@ -39,7 +39,8 @@ export class Lease {
   /** The Lease as we last wrote it; undefined where a write may or may not have gone through. */
   #written: LeaseObject | undefined;
   #renewedAt = Number.NEGATIVE_INFINITY;
-  #observed = { version: '', at: Number.NEGATIVE_INFINITY };
+  /** The Lease of another, when it was last seen to change, and when it runs out if it does not change again. */
+  #observed = { version: '', at: Number.NEGATIVE_INFINITY, endsAt: Number.NEGATIVE_INFINITY };
 
   constructor(kube: Kube, namespace: string, identity: string, failed: (error: unknown) => void, times = TIMES) {
     this.#kube = kube;
@@ -56,7 +57,11 @@ export class Lease {
 
   /** Resolves when the Lease is ours; rejects only when the signal is aborted. */
   async acquire(signal: AbortSignal): Promise<void> {
-    while (!(await this.#attempt(this.#times.renewDeadlineMs, signal, (within) => this.#tryAcquire(within)))) await this.#pause(signal);
+    while (!(await this.#attempt(this.#times.renewDeadlineMs, signal, (within) => this.#tryAcquire(within)))) {
+      // Not a whole pause after the Lease of a leader that was killed has run out: nobody writes until then.
+      const left = this.#observed.endsAt - performance.now();
+      await this.#pause(signal, left > 0 ? left : Number.POSITIVE_INFINITY);
+    }
     signal.throwIfAborted();
   }
 
@@ -96,11 +101,11 @@ export class Lease {
       return true;
     }
     const version = lease.metadata.resourceVersion ?? '';
-    if (version !== this.#observed.version) this.#observed = { version, at: begun };
-    const lasts = (lease.spec.leaseDurationSeconds ?? 0) * 1000;
+    const at = version === this.#observed.version ? this.#observed.at : begun;
+    this.#observed = { version, at, endsAt: at + (lease.spec.leaseDurationSeconds ?? 0) * 1000 };
     // It may be ours already, by a write whose answer did not come.
     const another = lease.spec.holderIdentity !== this.#identity && lease.spec.holderIdentity;
-    if (another && begun - this.#observed.at < lasts) return false;
+    if (another && begun < this.#observed.endsAt) return false;
     this.#won(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }, within), begun);
     return true;
   }
@@ -153,8 +158,8 @@ export class Lease {
     }
   }
 
-  #pause(signal: AbortSignal): Promise<void> {
-    return delay(this.#times.retryMs * (0.8 + 0.4 * Math.random()), undefined, { signal });
+  #pause(signal: AbortSignal, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
+    return delay(Math.min(this.#times.retryMs * (0.8 + 0.4 * Math.random()), atMostMs), undefined, { signal });
   }
 }
 

@@ -8,8 +8,8 @@ import { path } from './resources.ts';
 export type Answered = (ms: number, error?: unknown) => void;
 
 /**
- * Every write of the operator but that of its Lease. `fence` is asked before each: it throws when this process may no
- * longer write, because another may have taken over.
+ * Every write of the operator but that of its Lease. `fence` is asked before each, and again when it goes onto the wire: it
+ * throws when this process may no longer write, because another may have taken over.
  */
 export class Writer {
   readonly #kube: Kube;
@@ -55,7 +55,7 @@ export class Writer {
     this.#fence();
     const begun = performance.now();
     try {
-      const call = { body, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) };
+      const call = { body, fence: this.#fence, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) };
       const object = await this.#kube.call<KubeObject>(method, at, call);
       this.#answered(performance.now() - begun);
       return object;

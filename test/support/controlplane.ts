@@ -17,7 +17,21 @@ export interface ControlPlane {
   readonly scratch: string;
   /** What the API server was asked for by the operator: one JSON object a line, one for each request when it is done. */
   readonly auditLog: string;
+  /** Where etcd listens: without TLS, on the loopback interface. */
+  readonly etcdUrl: string;
+  readonly apiServer: ApiServerProcess;
   stop(): Promise<void>;
+}
+
+/** What can happen to the API server. It comes back on the same port, with the same certificates, on the same etcd. */
+export interface ApiServerProcess {
+  /** Ends it without a chance to say goodbye. */
+  kill(): Promise<void>;
+  /** Starts it again, and resolves when it is ready. */
+  start(): Promise<void>;
+  /** Stops it in the middle of whatever it does: connections stay, and nothing is answered. */
+  freeze(): void;
+  thaw(): void;
 }
 
 /**
@@ -57,7 +71,7 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
       'audit-log-maxsize': '10000', // Megabytes: it is read as one file.
     },
   });
-  const { kubeconfigPath: kubeconfig } = await environment.start();
+  const { kubeconfigPath: kubeconfig, etcdURL: etcdUrl = '', apiServerPort } = await environment.start();
   const controllers = startControllers(assets, kubeconfig, join(scratch, 'kube-controller-manager.log'));
   const killControllers = () => void controllers.kill('SIGKILL');
   process.once('exit', killControllers);
@@ -83,7 +97,30 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
     throw error;
   }
   observed = observers.map((observe) => observe(kubeconfig));
-  return { kubeconfig, assets, scratch, auditLog, stop };
+  return { kubeconfig, assets, scratch, auditLog, etcdUrl, apiServer: apiServerOf(environment, apiServerPort), stop };
+}
+
+/** envtest starts the API server and keeps its process to itself: this is the one place that reaches into it. */
+function apiServerOf(environment: TestEnvironment, port: number): ApiServerProcess {
+  const { apiServer } = environment as unknown as {
+    apiServer: { opts: { securePort?: number }; process: { pid: number; hasExited: boolean }; start(): Promise<void> };
+  };
+  const signal = (name: NodeJS.Signals) => void process.kill(apiServer.process.pid, name);
+  return {
+    kill: async () => {
+      const { process: killed } = apiServer;
+      signal('SIGKILL');
+      await eventually('the API server has ended', () => {
+        if (!killed.hasExited) throw new Error('it runs');
+      });
+    },
+    start: () => {
+      apiServer.opts.securePort = port;
+      return apiServer.start();
+    },
+    freeze: () => signal('SIGSTOP'),
+    thaw: () => signal('SIGCONT'),
+  };
 }
 
 function startControllers(assets: string, kubeconfig: string, logFile: string): ChildProcess {

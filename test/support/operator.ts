@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Cluster, type Context, KubeConfig } from '@kubernetes/client-node';
+import { type Cluster, type Context, KubeConfig, type User } from '@kubernetes/client-node';
 import { Kube } from '../../src/kube/client.ts';
 import { keepSaid } from './canary.ts';
 import { type ControlPlane, ended, kubectl } from './controlplane.ts';
@@ -16,6 +16,8 @@ export interface OperatorProcess {
   log(): string;
   /** Where it serves /healthz, /readyz and /metrics. */
   url(): Promise<string>;
+  /** Sends it a signal, and waits for nothing. */
+  signal(name: NodeJS.Signals): void;
   /** Ends it, and returns its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** Resolves with the exit code when it ends by itself. */
@@ -33,17 +35,30 @@ export async function operatorKubeconfig(adminKubeconfig: string, namespace: str
   const admin = new KubeConfig();
   admin.loadFromFile(adminKubeconfig);
   const api = new Kube(() => admin);
-  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 12 * 3600 } };
-  const { status } = await eventually('the API server makes a token', () =>
-    api.call<{ status: { token: string } }>('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/regcred/token`, { body: request }),
-  );
+  const token = await operatorToken(api, namespace);
   await api.close();
-  const own = new KubeConfig();
-  own.loadFromClusterAndUser(admin.getCurrentCluster() as Cluster, { name: 'regcred', token: status.token });
-  own.contexts[0] = { ...(own.contexts[0] as Context), namespace };
   const file = join(directory, 'operator.kubeconfig');
-  writeFileSync(file, own.exportConfig(), { mode: 0o600 });
+  writeKubeconfig(file, admin.getCurrentCluster() as Cluster, { token }, namespace);
   return file;
+}
+
+/** A token of the operator's own ServiceAccount. Bound to a Secret, it is no longer accepted once that is deleted. */
+export async function operatorToken(api: Kube, namespace: string, boundTo?: { name: string; uid: string }): Promise<string> {
+  const boundObjectRef = boundTo && { apiVersion: 'v1', kind: 'Secret', ...boundTo };
+  const spec = { expirationSeconds: 12 * 3600, ...(boundObjectRef && { boundObjectRef }) };
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
+  const { status } = await eventually('the API server makes a token', () =>
+    api.call<{ status: { token: string } }>('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/regcred/token`, { body }),
+  );
+  return status.token;
+}
+
+/** Writes a kubeconfig for one user of one cluster. */
+export function writeKubeconfig(file: string, cluster: Cluster, user: Omit<User, 'name'>, namespace: string): void {
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(cluster, { name: 'regcred', ...user });
+  config.contexts[0] = { ...(config.contexts[0] as Context), namespace };
+  writeFileSync(file, config.exportConfig(), { mode: 0o600 });
 }
 
 /** Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. */
@@ -89,6 +104,7 @@ export function startOperator(options: {
         if (!at) throw new Error(log);
         return at;
       }),
+    signal: (name) => void child.kill(name),
     stop: async (signal) => {
       const metrics = child.exitCode === null && url() ? fetch(`${url()}/metrics`, { signal: AbortSignal.timeout(1000) }) : undefined;
       keepSaid('metrics', child.pid, (await metrics?.then((response) => response.text()).catch(() => '')) ?? '');

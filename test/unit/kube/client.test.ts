@@ -52,6 +52,22 @@ describe('The client', () => {
     expect(observed).to.deep.equal(['get 200']);
   });
 
+  it('asks whether it may when the request goes onto the wire, and not only when the call is made', async () => {
+    await serving(json(200, {}));
+    let isHeld = true;
+    const fence = () => {
+      if (!isHeld) throw new KubeError('no longer held', 0);
+    };
+    const call = kube.call('PATCH', '/x', { body: {}, fence });
+    // The connection is still being made.
+    isHeld = false;
+    expect((await failing(call)).message).to.equal('no longer held');
+    expect(server.asked).to.deep.equal([]);
+    isHeld = true;
+    await kube.call('PATCH', '/x', { body: { a: 1 }, fence });
+    expect(server.asked.map(({ body }) => body)).to.deep.equal([{ a: 1 }]);
+  });
+
   const bodies: Record<Exclude<Method, 'GET'>, string> = {
     POST: 'application/json',
     PUT: 'application/json',

@@ -103,6 +103,14 @@ describe('The Lease', () => {
     expect(held?.spec).to.include({ holderIdentity: 'b', leaseTransitions: 4 });
   });
 
+  it('is taken over when it has run out, and not a whole pause later', async () => {
+    store({ metadata: { name: 'regcred' }, spec: { holderIdentity: 'a', leaseDurationSeconds: 1 } });
+    const b = lease('b', { ...SHORT, retryMs: 60_000 });
+    const begun = performance.now();
+    await b.acquire(abort.signal);
+    expect(performance.now() - begun).to.be.within(1000, 5000);
+  });
+
   it('stays with a holder who keeps it', async () => {
     const a = lease('a');
     await a.acquire(abort.signal);

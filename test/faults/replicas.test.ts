@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { type Audited, isWrite } from '../support/audit.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Replica, theWorld, type World } from './world.ts';
+
+const KILLED_WITHIN_MS = 15_000;
+const STOPPED_WITHIN_MS = 2_000;
+
+describe('Of two and three replicas', () => {
+  let world: World;
+  before(async () => (world = await theWorld()));
+
+  const terms = (replica: Replica) => replica.log().split('This replica leads.').length - 1;
+  const ready = (replica: Replica) =>
+    eventually('the replica is ready', async () => expect((await fetch(`${await replica.url()}/readyz`)).status).to.equal(200));
+  /** Ready, but not leading: what takes over. */
+  async function follower(): Promise<Replica> {
+    const replica = await world.replica();
+    await ready(replica);
+    return replica;
+  }
+  /** The one of them that begins a term, and how long that took from `since`. */
+  const takesOver = async (replicas: readonly Replica[], since: number) => {
+    const before = new Map(replicas.map((replica) => [replica, terms(replica)]));
+    const next = await eventually('another replica leads', () => {
+      const found = replicas.find((replica) => terms(replica) > (before.get(replica) ?? 0));
+      if (!found) throw new Error('none does');
+      return found;
+    });
+    return { next, ms: performance.now() - since };
+  };
+
+  it('a leader that is killed is replaced within 15 seconds, and one that stops within 2', async () => {
+    const killed = world.chronicle.row('leader killed, another takes over', 'a rotation, another spec, new namespaces');
+    const stopped = world.chronicle.row('leader stopped, another takes over', 'a rotation');
+    let leader = await world.leader();
+    const followers = [await follower(), await follower()];
+    for (let round = 0; round < 3; round++) {
+      expect(followers.map(terms), 'terms of the followers').to.deep.equal(followers.map(() => 0));
+      // Wherever in the time between two renewals.
+      await delay(world.chance.next() * 2000);
+      await Promise.all([world.rotate(), world.changeSpec()]);
+      const begun = performance.now();
+      void leader.stop('SIGKILL');
+      const { next, ms } = await takesOver(followers, begun);
+      killed.figures['longest takeover (ms)'] = Math.max(killed.figures['longest takeover (ms)'] ?? 0, Math.round(ms));
+      expect(ms, 'takeover from one that was killed').to.be.below(KILLED_WITHIN_MS);
+      await world.addNamespaces(2);
+      await world.recovers(killed);
+      followers.splice(followers.indexOf(next), 1);
+
+      // Two are left: the leader stops, and the follower is to be there at once.
+      await world.rotate();
+      const stopping = performance.now();
+      void next.stop();
+      const { next: last, ms: tookMs } = await takesOver(followers, stopping);
+      stopped.figures['longest takeover (ms)'] = Math.max(stopped.figures['longest takeover (ms)'] ?? 0, Math.round(tookMs));
+      expect(tookMs, 'takeover from one that stopped').to.be.below(STOPPED_WITHIN_MS);
+      await world.recovers(stopped);
+      leader = last;
+      followers.splice(0, 1, await follower(), await follower());
+    }
+  });
+
+  it('a leader that was frozen writes nothing more when it wakes', async () => {
+    const row = world.chronicle.row('leader frozen, another takes over, and it wakes', 'rotations, other specs, new namespaces');
+    row.figures['writes of the one that woke'] = 0;
+    for (const others of [1, 2]) {
+      const mark = world.mark();
+      const frozen = await world.leader();
+      const followers = await Promise.all(Array.from({ length: others }, follower));
+      await Promise.all([world.rotate('wide'), world.changeSpec()]);
+      // In the midst of its work.
+      await eventually('the leader writes', () => expect(writesOf(frozen, world.audited(mark)).length).to.be.above(20));
+      frozen.signal('SIGSTOP');
+      await world.rotate('kept');
+      const { next } = await takesOver(followers, performance.now());
+      await Promise.all([world.rotate('wide'), world.changeSpec()]);
+      await delay(world.chance.next() * 300);
+      frozen.signal('SIGCONT');
+      await world.addNamespaces(3);
+      await world.recovers(row);
+      await eventually('it knows that it follows', () => expect(frozen.log()).to.contain('The Lease was lost; this replica follows.'));
+      await world.recovers(row);
+      row.times--;
+
+      const audited = world.audited(mark);
+      const took = Math.min(...writesOf(next, audited).map(({ at }) => at));
+      const late = writesOf(frozen, audited).filter(({ at }) => at >= took);
+      row.figures['writes of the one that woke'] += late.length;
+      expect(late, 'writes of the leader that was frozen, after those of the next').to.deep.equal([]);
+      await world.clear();
+    }
+  });
+
+  it('only the leader writes, and followers are ready', async () => {
+    const row = world.chronicle.row('three replicas, only one writes', 'a rotation, another spec, new namespaces');
+    const mark = world.mark();
+    const leader = await world.leader();
+    const followers = [await follower(), await follower()];
+    await Promise.all([world.rotate('wide'), world.changeSpec(), world.addNamespaces(5)]);
+    await world.recovers(row);
+    for (const replica of followers) {
+      await ready(replica);
+      expect(await (await fetch(`${await replica.url()}/metrics`)).text()).to.contain('regcred_leader 0');
+    }
+    const audited = world.audited(mark);
+    expect(writesOf(leader, audited)).to.not.deep.equal([]);
+    expect(followers.map((replica) => writesOf(replica, audited))).to.deep.equal([[], []]);
+  });
+});
+
+const writesOf = ({ token }: Replica, audited: readonly Audited[]) => audited.filter((one) => one.token === token && isWrite(one));
