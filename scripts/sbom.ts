@@ -1,17 +1,40 @@
 /** `npm run sbom`: what the program is made of, by the lockfile, as a CycloneDX document beside it. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
 const FILE = 'dist/sbom.cdx.json';
 
-const args = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--omit=dev', '--package-lock-only'];
+interface Sbom {
+  readonly metadata: { readonly component: { name: string; readonly 'bom-ref': string } };
+  components: { readonly 'bom-ref': string }[];
+  dependencies: { readonly ref: string; readonly dependsOn: string[] }[];
+}
+
+const args = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'];
 const { status, stdout, stderr, error } = spawnSync('npm', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 if (error || status !== 0) {
   console.error(`npm could not write the SBOM: ${error?.message ?? stderr.trim()}`);
   process.exit(1);
 }
-const sbom = JSON.parse(stdout) as { metadata: { component: { name: string } }; components: unknown[] };
+const all = JSON.parse(stdout) as Sbom;
+
+// Not npm's own --omit=dev: it leaves out what a development tool needs as well as the program.
+const locked = Object.entries(
+  JSON.parse(readFileSync('package-lock.json', 'utf8')).packages as Record<string, { dev?: true; version: string }>,
+);
+const shipped = new Set(
+  locked.filter(([, { dev }]) => !dev).map(([path, { version }]) => `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`),
+);
+const isShipped = (ref: string) => shipped.has(ref) || ref === all.metadata.component['bom-ref'];
+
+const sbom: Sbom = {
+  ...all,
+  components: all.components.filter((component) => isShipped(component['bom-ref'])),
+  dependencies: all.dependencies
+    .filter(({ ref }) => isShipped(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(isShipped) })),
+};
 // npm takes the name of the directory for that of the program.
 sbom.metadata.component.name = 'regcred';
 mkdirSync('dist', { recursive: true });

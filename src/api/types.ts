@@ -21,7 +21,7 @@ export interface RegistryCredentialSpec {
      */
     secretRef: {
       /**
-       * The namespace of the Secret. It needs no RegistryCredential of its own and may be any.
+       * The namespace of the Secret. It needs no RegistryCredential of its own and may be any, unless the operator limits it with --source-namespaces.
        */
       namespace: string;
       /**
@@ -55,7 +55,7 @@ export interface RegistryCredentialSpec {
      */
     secretRef: {
       /**
-       * The namespace of the Secret. It needs no RegistryCredential of its own and may be any.
+       * The namespace of the Secret. It needs no RegistryCredential of its own and may be any, unless the operator limits it with --source-namespaces.
        */
       namespace: string;
       /**

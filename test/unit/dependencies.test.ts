@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 
@@ -25,6 +26,26 @@ describe('The dependencies', () => {
       expect(resolved ?? 'https://registry.npmjs.org/', name).to.match(/^https:\/\/registry\.npmjs\.org\//);
     }
   });
+
+  it('are in the SBOM, each with its version and hash', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/sbom.ts'], { encoding: 'utf8' });
+    expect(status, stderr).to.equal(0);
+    const { bomFormat, metadata, components } = read('dist/sbom.cdx.json');
+    expect([bomFormat, metadata.component.name, metadata.component.version]).to.deep.equal([
+      'CycloneDX',
+      'regcred',
+      read('package.json').version,
+    ]);
+    const listed = components as { 'bom-ref': string; hashes?: { alg: string }[] }[];
+    for (const [path] of locked) {
+      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+      const found = listed.find((component) => component['bom-ref'].startsWith(`${name}@`));
+      expect(
+        found?.hashes?.map(({ alg }) => alg),
+        path,
+      ).to.deep.equal(['SHA-512']);
+    }
+  }).timeout(30_000);
 
   it('run nothing when they are installed', () =>
     expect(locked.filter(([, { hasInstallScript }]) => hasInstallScript).map(([name]) => name)).to.deep.equal([]));
