@@ -70,6 +70,6 @@ function show(title: string, judged: readonly Row[]): void {
   screen.heading(title);
   for (const { what, value, target, met } of judged) {
     const mark = met === undefined ? ' ' : met ? '✔' : '✘';
-    screen.line(`  ${mark} ${what.padEnd(44)} ${value.padStart(12)}   ${target}`);
+    screen.line(`  ${mark} ${what.padEnd(58)} ${value.padStart(12)}   ${target}`);
   }
 }

@@ -36,15 +36,21 @@ export function judge(figures: Figures): Row[] {
   ];
 }
 
-/** What only shows between sizes: that the work for one namespace does not grow with their number. */
+/** What only shows between sizes: that the work for one namespace does not grow with their number, and with the credentials only as they do. */
 export function judgeFlatness(all: readonly Figures[]): Row[] {
-  return [...new Set(all.map(({ credentials }) => credentials))].flatMap((credentials) => {
-    const sizes = all.filter((figures) => figures.credentials === credentials).sort((a, b) => a.namespaces - b.namespaces);
-    const [least, most] = [sizes[0], sizes.at(-1)];
-    if (!least || !most || least === most) return [];
-    const what = `CPU for a new namespace, ${most.namespaces} ÷ ${least.namespaces} namespaces, ${credentials} credentials`;
-    return [atMost(what, most.cpuPerNewNamespaceMs / least.cpuPerNewNamespaceMs, 1.2, ratio)];
+  const ratioOf = (what: string, figures: Figures, to: Figures, most: number) =>
+    atMost(`CPU for a new namespace, ${what}`, figures.cpuPerNewNamespaceMs / to.cpuPerNewNamespaceMs, most, ratio);
+  const sizes = all.flatMap((figures) => {
+    const least = all.find(({ credentials }) => credentials === figures.credentials) as Figures;
+    if (least === figures) return [];
+    return [ratioOf(`${figures.namespaces} ÷ ${least.namespaces} namespaces × ${figures.credentials}`, figures, least, 1.2)];
   });
+  const credentials = all.flatMap((figures) => {
+    const one = all.find((other) => other.namespaces === figures.namespaces && other.credentials === 1);
+    if (!one || one === figures) return [];
+    return [ratioOf(`${figures.namespaces} namespaces × ${figures.credentials} ÷ × 1`, figures, one, figures.credentials)];
+  });
+  return [...sizes, ...credentials];
 }
 
 function atMost(what: string, value: number, most: number, say: (value: number) => string, target = `≤ ${say(most)}`): Row {
