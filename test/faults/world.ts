@@ -452,6 +452,11 @@ export class World {
     return found;
   }
 
+  /** Waits until everything is right before something is done to it, and notes nothing. */
+  async settles(): Promise<void> {
+    await this.recovers(new Chronicle(0).row('nothing yet', ''));
+  }
+
   /** Waits until everything is right, and notes how long that took from `since`, or from now. */
   async recovers(row: Row, since = performance.now(), deadlineMs = DEADLINE_MS): Promise<number> {
     row.times++;
