@@ -53,7 +53,7 @@ describe('The API server', () => {
     const doomed = await world.addNamespaces(5);
     await world.makeCredential('passing');
     await world.leader({ server: gateway.url });
-    await world.recovers(world.chronicle.row('none: the first placing', 'everything'));
+    await world.settles();
 
     // All of this happens behind the operator's back, and the API server forgets how it came about.
     gateway.shut = true;

@@ -33,8 +33,7 @@ describe('The network', () => {
     const wire = await world.wire();
     await world.leader({ server: `https://127.0.0.1:${wire.port}` });
     // All watches are to be there, and to have nothing more to say.
-    await world.recovers(row);
-    row.times--;
+    await world.settles();
     await world.rotate('wide');
     wire.swallow();
     const begun = performance.now();
@@ -73,8 +72,7 @@ describe('The network', () => {
     const row = world.chronicle.row('watch events 3 s late', 'rotations, other specs, namespaces made and deleted, drift');
     const gateway = await world.gateway();
     await world.leader({ server: gateway.url });
-    await world.recovers(row);
-    row.times--;
+    await world.settles();
     gateway.watchDelayMs = 3000;
     gateway.cutWatches();
     const fresh = await world.addNamespaces(10);

@@ -15,6 +15,7 @@ import { install, leads, type OperatorProcess, operatorToken, startOperator, wri
 import { startWire, type Wire } from '../support/wire.ts';
 import { type Chance, chance } from './random.ts';
 import { Chronicle, type Row } from './record.ts';
+import { CHANGES, LASTING, SORTS, type SortName } from './sorts.ts';
 
 export const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
 export const SYSTEM = 'regcred-system';
@@ -36,104 +37,6 @@ export interface ReplicaOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** In place of a token of its own. */
   readonly kubeconfig?: string;
-}
-
-/** A credential of the world: what it is meant to do, and the spec that says so to the operator. */
-interface Sort {
-  readonly meant: Omit<Meant, 'name' | 'logins'>;
-  readonly spec: object;
-}
-
-/** The sorts of credentials, by the name of the first of each. The words and the spec say the same, twice. */
-const SORTS = {
-  wide: {
-    meant: {
-      secretName: 'wide',
-      wants: ({ name, labels }) => name.startsWith('team-') && labels.tier !== 'internal',
-      refers: () => true,
-    },
-    spec: {
-      namespaces: { names: ['team-*'], exclude: { selector: { matchLabels: { tier: 'internal' } } } },
-      serviceAccounts: { names: ['*'] },
-    },
-  },
-  adopting: {
-    meant: {
-      secretName: 'shared-pull',
-      adopts: true,
-      wants: ({ labels }) => labels.pull === 'shared',
-      refers: ({ name }) => name === 'default',
-    },
-    spec: { secretName: 'shared-pull', conflictPolicy: 'Adopt', namespaces: { selector: { matchLabels: { pull: 'shared' } } } },
-  },
-  kept: {
-    meant: {
-      secretName: 'kept',
-      retains: true,
-      labels: { owner: 'platform' },
-      wants: ({ name }) => name.startsWith('shop-'),
-      refers: ({ labels }) => labels.robot === 'yes',
-    },
-    spec: {
-      deletionPolicy: 'Retain',
-      secretMetadata: { labels: { owner: 'platform' } },
-      namespaces: { names: ['shop-*'] },
-      serviceAccounts: { names: [], selector: { matchLabels: { robot: 'yes' } } },
-    },
-  },
-  regional: {
-    meant: {
-      secretName: 'regional',
-      wants: ({ name, labels }) => ['eu', 'us'].includes(labels.region ?? '') && !/-1.$/.test(name),
-      refers: ({ name }) => name === 'default' || name.startsWith('build'),
-    },
-    spec: {
-      namespaces: {
-        selector: { matchExpressions: [{ key: 'region', operator: 'In', values: ['eu', 'us'] }] },
-        exclude: { names: ['*-1?'] },
-      },
-      serviceAccounts: { names: ['default', 'build*'] },
-    },
-  },
-  bare: {
-    meant: { secretName: 'bare', wants: ({ name }) => /^team-..$/.test(name), refers: () => false },
-    spec: { namespaces: { names: ['team-??'] }, serviceAccounts: { names: [] } },
-  },
-  passing: {
-    meant: {
-      secretName: 'passing',
-      wants: ({ name }) => name.startsWith('team-') || name.startsWith('shop-'),
-      refers: ({ name }) => name === 'default',
-    },
-    spec: { namespaces: { names: ['team-*', 'shop-*'] } },
-  },
-} satisfies Record<string, Sort>;
-/** Those that stay for as long as the world does; `passing` comes and goes. */
-const LASTING = ['wide', 'adopting', 'kept', 'regional', 'bare'] as const;
-type SortName = keyof typeof SORTS;
-
-/** Other specs for the same credential, and what each means. */
-const CHANGES: readonly { readonly of: 'wide' | 'regional' | 'adopting'; readonly to: Sort }[] = [
-  { of: 'regional', to: regionalIn('us', 'ap') },
-  { of: 'wide', to: { meant: { ...SORTS.wide.meant, secretName: 'wide-next' }, spec: { ...SORTS.wide.spec, secretName: 'wide-next' } } },
-  {
-    of: 'adopting',
-    to: {
-      meant: { ...SORTS.adopting.meant, refers: ({ name }) => name === 'builder' },
-      spec: { ...SORTS.adopting.spec, serviceAccounts: { names: ['builder'] } },
-    },
-  },
-  { of: 'regional', to: SORTS.regional },
-  // A merge patch takes away only what it names.
-  { of: 'wide', to: { ...SORTS.wide, spec: { ...SORTS.wide.spec, secretName: null } } },
-  { of: 'adopting', to: { ...SORTS.adopting, spec: { ...SORTS.adopting.spec, serviceAccounts: { names: ['default'] } } } },
-];
-
-function regionalIn(...regions: string[]): Sort {
-  const { meant, spec } = SORTS.regional;
-  const wants: Meant['wants'] = ({ name, labels }) => regions.includes(labels.region ?? '') && !/-1.$/.test(name);
-  const selector = { matchExpressions: [{ key: 'region', operator: 'In', values: regions }] };
-  return { meant: { ...meant, wants }, spec: { ...spec, namespaces: { ...spec.namespaces, selector } } };
 }
 
 const REGIONS = ['eu', 'us', 'ap'];
@@ -450,6 +353,11 @@ export class World {
     const trespasses = found.filter(isTrespass);
     if (trespasses.length > 0) throw new Trespass(say(trespasses));
     return found;
+  }
+
+  /** Waits until everything is right before something is done to it, and notes nothing. */
+  async settles(): Promise<void> {
+    await this.recovers(new Chronicle(0).row('nothing yet', ''));
   }
 
   /** Waits until everything is right, and notes how long that took from `since`, or from now. */

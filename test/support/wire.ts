@@ -3,8 +3,6 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Wire {
   readonly port: number;
-  /** Connections that are open at present. */
-  open(): number;
   /** Ends every connection at once, as a load balancer does that restarts. */
   cut(): void;
   /**
@@ -47,7 +45,6 @@ export async function startWire(targetPort: number): Promise<Wire> {
   };
   return {
     port: (server.address() as AddressInfo).port,
-    open: () => pairs.size,
     cut,
     swallow: () => {
       for (const { near, far } of pairs) {
