@@ -19,10 +19,16 @@ export function isTarget(spec: RegistryCredentialSpec, namespace: NamespaceRecor
 /** Which parts of spec.namespaces match none of the targets. Where others do that is a slip of the pen, as likely as not. */
 export function matchNothing(
   { namespaces: { names = [], selector } }: RegistryCredentialSpec,
-  targets: readonly NamespaceRecord[],
+  targets: Iterable<NamespaceRecord>,
 ): string[] {
-  const idle = names.filter((glob) => !targets.some(({ name }) => matchesGlob(glob, name))).map((glob) => JSON.stringify(glob));
-  return selector && !targets.some(({ labels }) => matchesSelector(selector, labels)) ? [...idle, 'the selector'] : idle;
+  let idle = names;
+  let isSelectorIdle = selector !== undefined;
+  for (const { name, labels } of targets) {
+    idle = idle.filter((glob) => !matchesGlob(glob, name));
+    isSelectorIdle &&= selector === undefined || !matchesSelector(selector, labels);
+    if (idle.length === 0 && !isSelectorIdle) break; // As a rule after a few of the thousands.
+  }
+  return [...idle.map((glob) => JSON.stringify(glob)), ...(isSelectorIdle ? ['the selector'] : [])];
 }
 
 /** Whether any ServiceAccount is meant at all. */

@@ -27,12 +27,25 @@ const TAKEOVER_MS = 10_000;
 
 const LONGEST_EVENT = 1024;
 
+/** How far the work for one credential is, the spec of this generation. */
+export interface Progress {
+  readonly generation: number;
+  /** Something is under way, and what is to be told will change. */
+  readonly busy: boolean;
+}
+
+/** What there is to tell of a credential; undefined where there is nothing. */
+export interface Told {
+  progressOf(name: string): Progress | undefined;
+  factsOf(name: string): Facts | undefined;
+}
+
 /** Writes status, on change and at most about once a second for each credential, and Events on what changes. */
 export class Reporter {
   readonly #credentials: Store<CredentialRecord>;
   readonly #writer: Writer;
   readonly #log: Log;
-  readonly #factsOf: (name: string) => Facts | undefined;
+  readonly #told: Told;
   readonly #timers = new Map<string, { timer: NodeJS.Timeout; at: number }>();
   readonly #writtenAt = new Map<string, number>();
   /** What Ready last settled on. Only a change of that is an Event. */
@@ -44,20 +57,20 @@ export class Reporter {
   readonly #begunAt = performance.now();
   #sequence = 0;
 
-  constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, factsOf: (name: string) => Facts | undefined) {
+  constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, told: Told) {
     this.#credentials = credentials;
     this.#writer = writer;
     this.#log = log;
-    this.#factsOf = factsOf;
+    this.#told = told;
   }
 
   /** Something about this credential may have changed. */
   touch(name: string): void {
-    const facts = this.#factsOf(name);
-    if (!facts) return;
+    const progress = this.#told.progressOf(name);
+    if (!progress) return;
     const now = performance.now();
-    const busy = facts.sources.state === 'loading' || facts.secrets.pending + facts.accounts.pending > 0;
-    const stands = busy && this.#credentials.get('', name)?.status?.observedGeneration === facts.generation;
+    const { busy, generation } = progress;
+    const stands = busy && this.#credentials.get('', name)?.status?.observedGeneration === generation;
     const at = Math.max(
       now + (busy ? INTERVAL_MS : SETTLE_MS),
       (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS,
@@ -131,7 +144,7 @@ export class Reporter {
   async #write(name: string): Promise<void> {
     this.#timers.delete(name);
     const credential = this.#credentials.get('', name);
-    const facts = this.#factsOf(name);
+    const facts = this.#told.factsOf(name);
     if (!credential || !facts) return;
     const status = JSON.parse(JSON.stringify(statusOf(facts, credential.status, new Date()))) as RegistryCredentialStatus;
     if (isDeepStrictEqual(status, credential.status)) return this.#tell(credential, status);

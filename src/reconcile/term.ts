@@ -13,7 +13,7 @@ import { reconcileAccounts } from './accounts.ts';
 import type { Book, Context, World } from './context.ts';
 import { reconcileCredential } from './credential.ts';
 import { type Readings, readingsOf } from './readings.ts';
-import { Reporter } from './report.ts';
+import { type Progress, Reporter } from './report.ts';
 import { reconcileSecret } from './secret.ts';
 import type { Tally } from './tally.ts';
 
@@ -51,7 +51,10 @@ export class Term {
       log,
       intents,
       books,
-      reporter: new Reporter(world.credentials, writer, log, (name) => factsOf(this.#context, name)),
+      reporter: new Reporter(world.credentials, writer, log, {
+        progressOf: (name) => progressOf(this.#context, name),
+        factsOf: (name) => factsOf(this.#context, name),
+      }),
       contests: new Map<string, Contest>(),
       failures: new Map<string, number>(),
       unsure: new Set<string>(),
@@ -110,13 +113,28 @@ function reconcile(context: Context, key: Key): Promise<Again | undefined> {
   }
 }
 
-/** Everything that the status of a credential says, as it is now. */
-function factsOf({ intents, books, world }: Context, name: string): Facts | undefined {
+/** What there is to tell of: the status of one that is being deleted tells of the deletion, or nothing. */
+function subjectOf({ intents, books, world }: Context, name: string) {
   const book = books.get(name);
   const credential = world.credentials.get('', name);
   const intent = intents.get(name);
-  // The status of one that is being deleted tells of the deletion, or nothing.
   if (!book || !credential || (credential.deleting && !(intent && isEnding(intent)))) return undefined;
+  return { book, credential, intent };
+}
+
+/** How far the work for a credential is. It is asked at every placement, so it must not take longer for more of them. */
+function progressOf(context: Context, name: string): Progress | undefined {
+  const book = subjectOf(context, name)?.book;
+  return (
+    book && { generation: book.generation, busy: book.sources.state === 'loading' || book.secrets.pending + book.accounts.pending > 0 }
+  );
+}
+
+/** Everything that the status of a credential says, as it is now. */
+function factsOf(context: Context, name: string): Facts | undefined {
+  const subject = subjectOf(context, name);
+  if (!subject) return undefined;
+  const { book, credential, intent } = subject;
   return {
     generation: book.generation,
     secretName: intent?.secretName ?? secretNameOf(credential),
@@ -125,17 +143,17 @@ function factsOf({ intents, books, world }: Context, name: string): Facts | unde
     wantsAccounts: wantsAccounts(credential.spec),
     sources: book.sources,
     blocked: book.blocked,
-    // Looked for when it is asked for: it is the one fact that takes longer for more namespaces.
-    get unmatched() {
-      const targets = Array.from(book.secrets.namespaces(), (namespace) => world.namespaces.get('', namespace));
-      return matchNothing(
-        credential.spec,
-        targets.filter((namespace) => namespace !== undefined),
-      );
-    },
+    unmatched: matchNothing(credential.spec, targetsOf(context.world, book)),
     secrets: sideOf(book.secrets),
     accounts: sideOf(book.accounts),
   };
+}
+
+function* targetsOf({ namespaces }: World, book: Book) {
+  for (const name of book.secrets.namespaces()) {
+    const namespace = namespaces.get('', name);
+    if (namespace) yield namespace;
+  }
 }
 
 const sideOf = (tally: Tally): Side => ({ counters: tally.counters(), pending: tally.pending, failures: tally.failures() });

@@ -42,7 +42,10 @@ describe('A new leader', () => {
       patchCredentialStatus: async (_: string, status: RegistryCredentialStatus) => written.push(status),
     } as unknown as Writer;
     const log = { info: () => {}, warn: () => {} } as unknown as Log;
-    reporter = new Reporter(credentials, writer, log, () => now);
+    reporter = new Reporter(credentials, writer, log, {
+      progressOf: () => ({ generation: now.generation, busy: now.secrets.pending + now.accounts.pending > 0 }),
+      factsOf: () => now,
+    });
   });
   afterEach(() => {
     reporter.stop();
