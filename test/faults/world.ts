@@ -1,4 +1,5 @@
 /** The cluster that the faults are done to: its own control plane, 200 namespaces, credentials of every sort, and what others have there. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
@@ -48,7 +49,8 @@ const OTHERS_CONFIG = {
 export class World {
   readonly controlPlane: ControlPlane;
   readonly api: Kube;
-  readonly chance: Chance;
+  /** Of the test that runs: each has its own, so that one run alone makes the same choices as in the whole suite. */
+  chance: Chance;
   readonly chronicle: Chronicle;
   readonly meant = new Map<string, Meant>();
   readonly foreign = { secrets: new Map<string, KubeObject>(), accounts: new Map<string, KubeObject>() };
@@ -64,6 +66,11 @@ export class World {
     this.api = connect(controlPlane.kubeconfig);
     this.chance = chance(seed);
     this.chronicle = new Chronicle(seed);
+  }
+
+  /** A test begins. */
+  beginWith(title: string): void {
+    this.chance = chance(this.chronicle.seed ^ createHash('sha256').update(title).digest().readUInt32LE());
   }
 
   // --- what there is to begin with ---
