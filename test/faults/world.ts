@@ -451,10 +451,15 @@ async function open(): Promise<World> {
   const seed = Number(process.env.REGCRED_SEED || Math.floor(Math.random() * 1_000_000_000));
   console.error(`  Seed ${seed}; to have the same again: REGCRED_SEED=${seed} npm run test:faults`);
   const world = new World(await startControlPlane((line) => console.error(line)), seed);
-  await world.furnish();
-  await world.leader();
-  await world.recovers(world.chronicle.row('none: the first placing', 'everything'));
-  await world.forgetAdopted();
-  await world.clear();
+  try {
+    await world.furnish();
+    await world.leader();
+    await world.recovers(world.chronicle.row('none: the first placing', 'everything'));
+    await world.forgetAdopted();
+    await world.clear();
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
   return world;
 }
