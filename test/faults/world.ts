@@ -40,6 +40,7 @@ export interface ReplicaOptions {
   readonly kubeconfig?: string;
 }
 
+const nameOf = (n: number) => (n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`);
 const REGIONS = ['eu', 'us', 'ap'];
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const OTHERS_CONFIG = {
@@ -103,7 +104,7 @@ export class World {
   }
 
   async #furnishNamespace(n: number): Promise<void> {
-    const name = n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`;
+    const name = nameOf(n);
     const labels = {
       region: REGIONS[n % 3] as string,
       ...(n % 4 === 0 && { pull: 'shared' }),
@@ -123,7 +124,7 @@ export class World {
   }
 
   async #furnishAccounts(n: number): Promise<void> {
-    const name = n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`;
+    const name = nameOf(n);
     const accounts = `/api/v1/namespaces/${name}/serviceaccounts`;
     const post = (account: string, labels: object, entries: string[]) =>
       this.#post(accounts, { metadata: { name: account, labels }, imagePullSecrets: entries.map((entry) => ({ name: entry })) });
@@ -223,7 +224,7 @@ export class World {
     );
     await inTurns(
       names.map((n) => async () => {
-        const name = n < 120 ? `team-${n}` : `shop-${n}`;
+        const name = nameOf(n);
         const labels = { region: this.chance.pick(REGIONS), pull: this.chance.pick(['shared', 'none']) };
         await this.api.call('PATCH', `/api/v1/namespaces/${name}`, { body: { metadata: { labels } } });
       }),
