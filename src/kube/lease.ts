@@ -60,7 +60,7 @@ export class Lease {
     while (!(await this.#attempt(this.#times.renewDeadlineMs, signal, (within) => this.#tryAcquire(within)))) {
       // Not a whole pause after the Lease of a leader that was killed has run out: nobody writes until then.
       const left = this.#observed.endsAt - performance.now();
-      // One more millisecond: a timer may fire a little early, and would find the Lease not yet run out.
+      // A timer counts whole milliseconds, and to come one too early would cost a whole pause.
       await this.#pause(signal, left > 0 ? Math.ceil(left) + 1 : Number.POSITIVE_INFINITY);
     }
     signal.throwIfAborted();

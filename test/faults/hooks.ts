@@ -2,6 +2,9 @@ import { theWorldIfOpen } from './world.ts';
 
 /** The suite ends with its table, whether it went well or not. */
 export const mochaHooks = {
+  async beforeEach(this: Mocha.Context): Promise<void> {
+    (await theWorldIfOpen())?.beginWith(this.currentTest?.fullTitle() ?? '');
+  },
   async afterEach(this: Mocha.Context): Promise<void> {
     const world = await theWorldIfOpen();
     if (!world) return;

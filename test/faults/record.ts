@@ -18,14 +18,14 @@ export interface Row {
 export const FILE = 'dist/faults.json';
 
 export class Chronicle {
-  readonly #seed: number;
+  readonly seed: number;
   readonly #rows: Row[] = [];
   readonly #begun = performance.now();
   /** How often the cluster was looked at whole. */
   checks = 0;
 
   constructor(seed: number) {
-    this.#seed = seed;
+    this.seed = seed;
   }
 
   row(fault: string, meanwhile: string): Row {
@@ -39,7 +39,7 @@ export class Chronicle {
   /** Writes it for scripts/reliability.ts, and returns it for people. */
   close(failed: boolean): string {
     const seconds = Math.round((performance.now() - this.#begun) / 1000);
-    const record = { date: new Date().toISOString(), seed: this.#seed, seconds, checks: this.checks, failed, rows: this.#rows };
+    const record = { date: new Date().toISOString(), seed: this.seed, seconds, checks: this.checks, failed, rows: this.#rows };
     mkdirSync('dist', { recursive: true });
     writeFileSync(FILE, `${JSON.stringify(record, null, 2)}\n`);
     const lines = this.#rows.map(
@@ -47,7 +47,7 @@ export class Chronicle {
         `  ${String(times).padStart(3)} × ${fault.padEnd(62)} ${`${(longestRecoveryMs / 1000).toFixed(1)} s`.padStart(8)}   lost: ${lost}${sayFigures(figures)}`,
     );
     const lost = this.#rows.reduce((sum, row) => sum + row.lost, 0);
-    const last = `  seed ${this.#seed}, ${seconds} s, ${this.checks} looks at the whole cluster, lost: ${lost}`;
+    const last = `  seed ${this.seed}, ${seconds} s, ${this.checks} looks at the whole cluster, lost: ${lost}`;
     return ['', '  Faults, and the longest time until all was right again:', ...lines, last, ''].join('\n');
   }
 }

@@ -1,4 +1,5 @@
 /** The cluster that the faults are done to: its own control plane, 200 namespaces, credentials of every sort, and what others have there. */
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
@@ -39,6 +40,7 @@ export interface ReplicaOptions {
   readonly kubeconfig?: string;
 }
 
+const nameOf = (n: number) => (n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`);
 const REGIONS = ['eu', 'us', 'ap'];
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const OTHERS_CONFIG = {
@@ -48,7 +50,8 @@ const OTHERS_CONFIG = {
 export class World {
   readonly controlPlane: ControlPlane;
   readonly api: Kube;
-  readonly chance: Chance;
+  /** Of the test that runs: each has its own, so that one run alone makes the same choices as in the whole suite. */
+  chance: Chance;
   readonly chronicle: Chronicle;
   readonly meant = new Map<string, Meant>();
   readonly foreign = { secrets: new Map<string, KubeObject>(), accounts: new Map<string, KubeObject>() };
@@ -64,6 +67,11 @@ export class World {
     this.api = connect(controlPlane.kubeconfig);
     this.chance = chance(seed);
     this.chronicle = new Chronicle(seed);
+  }
+
+  /** A test begins. */
+  beginWith(title: string): void {
+    this.chance = chance(this.chronicle.seed ^ createHash('sha256').update(title).digest().readUInt32LE());
   }
 
   // --- what there is to begin with ---
@@ -96,7 +104,7 @@ export class World {
   }
 
   async #furnishNamespace(n: number): Promise<void> {
-    const name = n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`;
+    const name = nameOf(n);
     const labels = {
       region: REGIONS[n % 3] as string,
       ...(n % 4 === 0 && { pull: 'shared' }),
@@ -116,7 +124,7 @@ export class World {
   }
 
   async #furnishAccounts(n: number): Promise<void> {
-    const name = n < 120 ? `team-${n}` : n < 180 ? `shop-${n}` : `bystander-${n}`;
+    const name = nameOf(n);
     const accounts = `/api/v1/namespaces/${name}/serviceaccounts`;
     const post = (account: string, labels: object, entries: string[]) =>
       this.#post(accounts, { metadata: { name: account, labels }, imagePullSecrets: entries.map((entry) => ({ name: entry })) });
@@ -216,7 +224,7 @@ export class World {
     );
     await inTurns(
       names.map((n) => async () => {
-        const name = n < 120 ? `team-${n}` : `shop-${n}`;
+        const name = nameOf(n);
         const labels = { region: this.chance.pick(REGIONS), pull: this.chance.pick(['shared', 'none']) };
         await this.api.call('PATCH', `/api/v1/namespaces/${name}`, { body: { metadata: { labels } } });
       }),
@@ -444,10 +452,15 @@ async function open(): Promise<World> {
   const seed = Number(process.env.REGCRED_SEED || Math.floor(Math.random() * 1_000_000_000));
   console.error(`  Seed ${seed}; to have the same again: REGCRED_SEED=${seed} npm run test:faults`);
   const world = new World(await startControlPlane((line) => console.error(line)), seed);
-  await world.furnish();
-  await world.leader();
-  await world.recovers(world.chronicle.row('none: the first placing', 'everything'));
-  await world.forgetAdopted();
-  await world.clear();
+  try {
+    await world.furnish();
+    await world.leader();
+    await world.recovers(world.chronicle.row('none: the first placing', 'everything'));
+    await world.forgetAdopted();
+    await world.clear();
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
   return world;
 }
