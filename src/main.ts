@@ -32,8 +32,6 @@ const SMALL_HEAP = [
   // undici parses by WebAssembly. To compile that a second time takes 20 MiB for a moment, and gains nothing here.
   '--no-wasm-dynamic-tiering',
   '--no-wasm-tier-up',
-  // What compiles beside the main thread has memory of its own, and gives nothing back.
-  '--no-concurrent-recompilation',
 ];
 
 async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
