@@ -27,8 +27,8 @@ for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
 const SMALL_HEAP = [
   // The young generation stays as it begins: it would grow to 32 MiB in every fan-out, and never shrink again.
   '--semi-space-growth-factor=1',
-  // The old generation is collected when it has grown by so much, and not when it has doubled.
-  '--heap-growing-percent=60',
+  // The old generation is collected when it has doubled, and not when it is four times as large.
+  '--heap-growing-percent=100',
   // undici parses by WebAssembly. To compile that a second time takes 20 MiB for a moment, and gains nothing here.
   '--no-wasm-dynamic-tiering',
   '--no-wasm-tier-up',

@@ -1,5 +1,5 @@
 /** Of our own writes, so many may stand in line at the API server: fewer and it might be idle, more and others wait because of us. */
-const LINE = { least: 8, most: 16 } as const;
+const LINE = { least: 12, most: 24 } as const;
 
 const FIRST_WIDTH = 8;
 
