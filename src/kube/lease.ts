@@ -20,11 +20,14 @@ export interface LeaseTimes {
   readonly durationMs: number;
   /** For how long after its last renewal the holder writes. Shorter, so that two never do. */
   readonly renewDeadlineMs: number;
+  /** Between two renewals that went well. */
+  readonly renewMs: number;
+  /** Between two tries, to renew it after one that failed or to get it. */
   readonly retryMs: number;
 }
 
 /** A leader that was killed is replaced within 15 seconds, one that stopped within 2. */
-const TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, retryMs: 1_250 };
+const TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, renewMs: 2_500, retryMs: 1_250 };
 
 /**
  * Leader election on a Lease, by the rules of client-go's leaderelection: others' clocks are not trusted, so a Lease has
@@ -61,18 +64,19 @@ export class Lease {
       // Not a whole pause after the Lease of a leader that was killed has run out: nobody writes until then.
       const left = this.#observed.endsAt - performance.now();
       // A timer counts whole milliseconds, and to come one too early would cost a whole pause.
-      await this.#pause(signal, left > 0 ? Math.ceil(left) + 1 : Number.POSITIVE_INFINITY);
+      await this.#pause(signal, this.#times.retryMs, left > 0 ? Math.ceil(left) + 1 : Number.POSITIVE_INFINITY);
     }
     signal.throwIfAborted();
   }
 
   /** Keeps the Lease, and resolves when it is lost or the signal is aborted. */
   async keep(signal: AbortSignal): Promise<void> {
+    let renewed = true;
     while (!signal.aborted) {
-      await this.#pause(signal).catch(() => {});
+      await this.#pause(signal, renewed ? this.#times.renewMs : this.#times.retryMs).catch(() => {});
       if (signal.aborted) return;
       const left = this.#renewedAt + this.#times.renewDeadlineMs - performance.now();
-      await this.#attempt(Math.max(0, left), signal, (within) => this.#renew(within));
+      renewed = await this.#attempt(Math.max(0, left), signal, (within) => this.#renew(within));
       if (!this.isHeld) return;
     }
   }
@@ -159,8 +163,8 @@ export class Lease {
     }
   }
 
-  #pause(signal: AbortSignal, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
-    return delay(Math.min(this.#times.retryMs * (0.8 + 0.4 * Math.random()), atMostMs), undefined, { signal });
+  #pause(signal: AbortSignal, ms: number, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
+    return delay(Math.min(ms * (0.8 + 0.4 * Math.random()), atMostMs), undefined, { signal });
   }
 }
 

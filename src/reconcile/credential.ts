@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { FINALIZER, LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
@@ -48,13 +49,13 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   // The last good content stays: a source that is missing or broken never empties what has been placed.
   const content = resolution?.state === 'ready' ? resolution.content : former?.content;
   const intent = intentOf(credential, content?.hash === former?.content?.hash ? former?.content : content);
-  decide(context, credential, former, intent);
+  await decide(context, credential, former, intent);
   context.reporter.touch(credential.name);
   return credential.deleting ? finishDeletion(context, credential, intent) : undefined;
 }
 
 /** From here on this is what the credential wants; where it is news, it is sent out. */
-function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent): void {
+async function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent): Promise<void> {
   const rotated = former?.content !== undefined && intent.content !== former.content;
   const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
   if (!rotated && !placedAnew) return;
@@ -67,7 +68,7 @@ function decide(context: Context, credential: CredentialRecord, former: Intent |
   if (rotated && intent.mode === 'place') {
     void reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
   }
-  fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
+  await fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
   if (!former) sortOutNames(context);
 }
 
@@ -129,33 +130,57 @@ const isSameBesidesContent = (a: Intent, b: Intent) =>
  * Enqueues every namespace where something is wanted, or something of ours may be: the rest of the work is done there. A
  * mere rotation leaves the accounts alone.
  */
-function fanOut(context: Context, intent: Intent, former: Intent | undefined, book: Book, withAccounts: boolean): void {
+async function fanOut(context: Context, intent: Intent, former: Intent | undefined, book: Book, withAccounts: boolean): Promise<void> {
   if (intent.mode === 'hold') return;
   const { world } = context;
   const secrets = new Set(book.secrets.namespaces());
   const accounts = new Set(book.accounts.namespaces());
+  book.fanningOut++;
   if (intent.mode !== 'remove') {
-    for (const namespace of world.namespaces.all()) {
-      if (!isTarget(intent.spec, namespace)) continue;
-      secrets.add(namespace.name);
-      accounts.add(namespace.name);
+    for await (const slice of inSlices(world.namespaces.all())) {
+      for (const namespace of slice) {
+        if (!isTarget(intent.spec, namespace)) continue;
+        secrets.add(namespace.name);
+        accounts.add(namespace.name);
+      }
     }
   }
-  for (const { namespace, labels } of world.managed.all()) if (labels[LABEL.credentialUid] === intent.uid) secrets.add(namespace);
+  for await (const slice of inSlices(world.managed.all())) {
+    for (const { namespace, labels } of slice) if (labels[LABEL.credentialUid] === intent.uid) secrets.add(namespace);
+  }
   const names = [intent.secretName, former?.secretName];
-  for (const { namespace, recorded } of world.accounts.all()) if (recorded.some((name) => names.includes(name))) accounts.add(namespace);
+  for await (const slice of inSlices(world.accounts.all())) {
+    for (const { namespace, recorded } of slice) if (recorded.some((name) => names.includes(name))) accounts.add(namespace);
+  }
 
-  // The account first, and never after the Secret: a missing Secret heals by itself, a pod admitted without the reference never does.
-  for (const namespace of new Set([...accounts, ...secrets])) {
-    if (withAccounts && accounts.has(namespace)) {
-      pend(book.accounts, namespace, 0);
-      context.add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
-    }
-    if (secrets.has(namespace)) {
-      pend(book.secrets, namespace, intent.mode === 'place' ? 1 : 0);
-      context.add({ kind: 'secret', credential: intent.name, namespace }, PRIORITY.fanOut);
+  for await (const slice of inSlices(new Set([...accounts, ...secrets]))) {
+    for (const namespace of slice) {
+      // The account first, and never after the Secret: a missing Secret heals by itself, a pod admitted without the reference never does.
+      if (withAccounts && accounts.has(namespace)) {
+        pend(book.accounts, namespace, 0);
+        context.add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+      }
+      if (secrets.has(namespace)) {
+        pend(book.secrets, namespace, intent.mode === 'place' ? 1 : 0);
+        context.add({ kind: 'secret', credential: intent.name, namespace }, PRIORITY.fanOut);
+      }
     }
   }
+  book.fanningOut--;
+}
+
+/** A few milliseconds of work: between two slices a new namespace, and the Lease, have their turn. */
+const SLICE = 500;
+
+async function* inSlices<T>(all: Iterable<T>): AsyncGenerator<readonly T[], void, undefined> {
+  let slice: T[] = [];
+  for (const one of all) {
+    if (slice.push(one) < SLICE) continue;
+    yield slice;
+    slice = [];
+    await setImmediate();
+  }
+  yield slice;
 }
 
 /** Until its turn comes a namespace counts as work under way, with what was last known of it. */

@@ -144,8 +144,8 @@ function factsOf(context: Context, name: string): Facts | undefined {
     sources: book.sources,
     blocked: book.blocked,
     unmatched: matchNothing(credential.spec, targetsOf(context.world, book)),
-    secrets: sideOf(book.secrets),
-    accounts: sideOf(book.accounts),
+    secrets: sideOf(book.secrets, book),
+    accounts: sideOf(book.accounts, book),
   };
 }
 
@@ -156,4 +156,8 @@ function* targetsOf({ namespaces }: World, book: Book) {
   }
 }
 
-const sideOf = (tally: Tally): Side => ({ counters: tally.counters(), pending: tally.pending, failures: tally.failures() });
+const sideOf = (tally: Tally, { fanningOut }: Book): Side => ({
+  counters: tally.counters(),
+  pending: tally.pending + fanningOut,
+  failures: tally.failures(),
+});

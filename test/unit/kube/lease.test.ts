@@ -8,9 +8,9 @@ import { type Answer, type ApiServer, json, refusal, serve } from './apiserver.t
 const COLLECTION = '/apis/coordination.k8s.io/v1/namespaces/regcred-system/leases';
 
 /** Long enough for a busy machine, short enough for a test. The API counts the duration in whole seconds. */
-const SHORT: LeaseTimes = { durationMs: 1000, renewDeadlineMs: 700, retryMs: 20 };
+const SHORT: LeaseTimes = { durationMs: 1000, renewDeadlineMs: 700, renewMs: 20, retryMs: 20 };
 /** Nothing runs out within a test. */
-const LONG: LeaseTimes = { durationMs: 600_000, renewDeadlineMs: 500_000, retryMs: 20 };
+const LONG: LeaseTimes = { durationMs: 600_000, renewDeadlineMs: 500_000, renewMs: 20, retryMs: 20 };
 
 interface Held {
   metadata: { name: string; resourceVersion: string; annotations?: object };
