@@ -119,6 +119,10 @@ export function controllerConfig(
     logLevel: read('logLevel', oneOf<LogLevel>('debug', 'info', 'warn', 'error'), 'one of debug, info, warn, error'),
     logFormat: read('logFormat', oneOf<LogFormat>('json', 'text'), 'json or text'),
   };
+  // It limits: one who sets it to nothing does not mean that anything goes.
+  if (env[SETTINGS.sourceNamespaces.env] === '' && flags.sourceNamespaces === undefined) {
+    problems.push(`${SETTINGS.sourceNamespaces.env}: it is empty; give namespaces, or leave it out to allow any`);
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('; '));
   return {
     kubeconfig: config.kubeconfig,

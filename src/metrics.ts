@@ -19,8 +19,10 @@ export interface Sight {
 /** Prometheus metrics, described in docs/operations.md. A label's values are bounded by what there are RegistryCredentials and sources, never by namespaces. */
 export function makeMetrics(see: () => Sight): Metrics {
   const registry = new Registry();
-  // The lag of the event loop is sampled a hundred times a second otherwise, which is most of what an idle operator would cost.
+  // The lag of the event loop is sampled a hundred times a second otherwise, which is most of what an idle operator would cost;
+  // and sampled less often it is wrong, because the interval is a part of what is measured.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 60_000 });
+  for (const { name } of registry.getMetricsAsArray()) if (name.startsWith('nodejs_eventloop_lag')) registry.removeSingleMetric(name);
   const registers = [registry];
   const requests = new Counter({
     name: 'regcred_api_requests_total',

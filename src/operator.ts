@@ -80,6 +80,7 @@ export class RegistryCredentialOperator extends Operator {
       kube: this.#kube,
       retryMs: (attempt) => backoffMs(WATCH_BACKOFF, attempt, Math.random()),
       interrupted: (target, error) => this.#interrupted(target, error),
+      ended: (target) => this.#interruptions.delete(nameOf(target)),
     };
   }
 
@@ -192,7 +193,7 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   #interrupted(target: Target<unknown>, error: unknown): void {
-    const key = [target.path, target.labelSelector, target.fieldSelector].join(' ');
+    const key = nameOf(target);
     if (error === undefined) {
       if (this.#interruptions.delete(key)) this.#log.info('The watch goes on.', { path: target.path, fieldSelector: target.fieldSelector });
       return;
@@ -268,5 +269,7 @@ function sourceOf(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
+
+const nameOf = ({ path, labelSelector, fieldSelector }: Target<unknown>) => [path, labelSelector, fieldSelector].join(' ');
 
 const aborted = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

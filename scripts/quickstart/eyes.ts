@@ -15,7 +15,7 @@ export class Eyes {
   readonly credentials = new Store<CredentialRecord>(() => this.#look());
 
   constructor(kube: Kube) {
-    const following = { kube, retryMs: () => 200, interrupted: () => {} };
+    const following = { kube, retryMs: () => 200, interrupted: () => {}, ended: () => {} };
     const { signal } = this.#closed;
     void follow(following, managedSecrets, this.secrets, signal);
     void follow(following, accounts, this.accounts, signal);

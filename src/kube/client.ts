@@ -37,7 +37,11 @@ interface Dispatchers {
 const MOST_CONNECTIONS = 40;
 
 const REFRESH_CREDENTIALS_MS = 60_000;
-const CALL_TIMEOUT_MS = 30_000;
+/** Longer than any admission webhook may take (30 s), so that the API server says which it was. */
+const CALL_TIMEOUT_MS = 35_000;
+
+/** Nobody who asks to be left alone for longer is obeyed: it may be a proxy that is not told when the API server is back. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
 
 /**
  * How long a watch may be silent before it is taken for dead: nothing else tells of a connection that somebody on the way
@@ -226,7 +230,12 @@ async function accepted(response: Dispatcher.ResponseData): Promise<Dispatcher.R
   const status = tryParse<Status>(text);
   const retryAfter = Number(response.headers['retry-after'] ?? status?.details?.retryAfterSeconds);
   const message = status?.message ?? `the API server answered with HTTP ${response.statusCode}`;
-  throw new KubeError(message, response.statusCode, status, Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined);
+  throw new KubeError(
+    message,
+    response.statusCode,
+    status,
+    Number.isFinite(retryAfter) ? Math.min(retryAfter * 1000, LONGEST_RETRY_AFTER_MS) : undefined,
+  );
 }
 
 function parse<T>(text: string): T {

@@ -9,6 +9,8 @@ export interface Following {
   readonly retryMs: (attempt: number) => number;
   /** Told of each interruption, after which the watch goes on by itself, and with no error when it does. */
   readonly interrupted: (target: Target<unknown>, error: unknown) => void;
+  /** Told when it is followed no longer, interrupted or not. */
+  readonly ended: (target: Target<unknown>) => void;
 }
 
 /** Keeps a store as the API server has it, until the signal is aborted. `turned` is called when it becomes synced, fails or recovers. */
@@ -25,6 +27,7 @@ export async function follow<R extends ObjectRecord>(
     if (event.type === 'failed' || store.error !== error) following.interrupted(target, store.error);
     if (store.synced !== synced || (store.error === undefined) !== (error === undefined)) turned();
   }
+  following.ended(target);
 }
 
 /** A set of watches that come and go: each is kept as long as some owner needs it. */

@@ -60,7 +60,7 @@ export class Lease {
 
   /** Resolves when the Lease is ours; rejects only when the signal is aborted. */
   async acquire(signal: AbortSignal): Promise<void> {
-    while (!(await this.#attempt(this.#times.renewDeadlineMs, signal, (within) => this.#tryAcquire(within)))) {
+    while (!(await this.#attempt(this.#times.renewDeadlineMs / 2, signal, (within) => this.#tryAcquire(within)))) {
       // Not a whole pause after the Lease of a leader that was killed has run out: nobody writes until then.
       const left = this.#observed.endsAt - performance.now();
       // A timer counts whole milliseconds, and to come one too early would cost a whole pause.
@@ -76,7 +76,9 @@ export class Lease {
       await this.#pause(signal, renewed ? this.#times.renewMs : this.#times.retryMs).catch(() => {});
       if (signal.aborted) return;
       const left = this.#renewedAt + this.#times.renewDeadlineMs - performance.now();
-      renewed = await this.#attempt(Math.max(0, left), signal, (within) => this.#renew(within));
+      // A call that gets no answer must leave time for another one, as client-go has it.
+      const withinMs = Math.min(Math.max(0, left), this.#times.renewDeadlineMs / 2);
+      renewed = await this.#attempt(withinMs, signal, (within) => this.#renew(within));
       if (!this.isHeld) return;
     }
   }
@@ -101,12 +103,14 @@ export class Lease {
     };
     const begun = performance.now();
     const lease = await this.#get(within);
+    // Not when it was asked for: the holder may have renewed it while the question was under way.
+    const seenAt = performance.now();
     if (lease === undefined) {
       this.#won(await this.#create({ ...spec, leaseTransitions: 0 }, within), begun);
       return true;
     }
     const version = lease.metadata.resourceVersion ?? '';
-    const at = version === this.#observed.version ? this.#observed.at : begun;
+    const at = version === this.#observed.version ? this.#observed.at : seenAt;
     this.#observed = { version, at, endsAt: at + (lease.spec.leaseDurationSeconds ?? 0) * 1000 };
     // It may be ours already, by a write whose answer did not come.
     const another = lease.spec.holderIdentity !== this.#identity && lease.spec.holderIdentity;

@@ -8,20 +8,28 @@ const HEAD = 16;
 /** Stands for a secret until all have been looked for: one may be a part of the word for it, and that would grow and grow. */
 const HOLE = '\uffff';
 
+/** After these words comes a secret, whosever it is. */
+const NAMED = /((?:auth|password|identitytoken|registrytoken)\\*["']?\s*[:=]\s*\\*["']?)[^\s"'\\,}]+/gi;
+/** A docker config in base64, or a part of one; a path, a uid or a digest is not written with all three of small letters, capitals and digits. */
+const ENCODED = /[A-Za-z0-9+/]{40,}={0,2}/g;
+const isEncoded = (run: string) => [/[a-z]/, /[A-Z]/, /[0-9]/].every((kind) => kind.test(run));
+
 /**
  * The words of the API server as they may be repeated in a status, an Event or a log: on one line, bounded, and without
- * anything secret of the content that was being written. An admission webhook may well quote the object that it refuses.
+ * anything secret of the content that was being written. An admission webhook may well quote the object that it refuses, or the
+ * one that was there before, of which we have no content: so nothing is repeated either that looks like a secret.
  */
 export function repeatable(words: string, content: Content | undefined): string {
   const secrets = content ? secretsIn(content) : [];
   const onOneLine = secrets.map(oneLine);
   // Before and after it is put on one line: a password may have spaces in it, as it was sent or as it comes back.
-  const whole = withhold(oneLine(withhold(words.slice(0, HEARD), secrets)), onOneLine);
+  const whole = withoutLikely(withhold(oneLine(withhold(words.slice(0, HEARD), secrets)), onOneLine));
   const said = (words.length > HEARD ? withoutHeads(whole, onOneLine) : whole).replaceAll(HOLE, '[withheld]');
   return said.length > LONGEST ? `${said.slice(0, LONGEST - 1).toWellFormed()}…` : said;
 }
 
 const withhold = (words: string, secrets: readonly string[]) => secrets.reduce((said, secret) => said.replaceAll(secret, HOLE), words);
+const withoutLikely = (words: string) => words.replace(NAMED, `$1${HOLE}`).replace(ENCODED, (run) => (isEncoded(run) ? HOLE : run));
 /** Nor any characters that turn the direction of others. */
 const oneLine = (words: string) => words.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
 

@@ -14,8 +14,8 @@ export class Pace {
   #width: number;
   #quickestMs = Number.POSITIVE_INFINITY;
   #starting = true;
-  /** Answers that are still to come to what was asked before the last refusal: they say nothing new. */
-  #outdated = 0;
+  /** When it was last halved: a refusal of what was asked before that says nothing new. */
+  #halvedAt = Number.NEGATIVE_INFINITY;
 
   /** @param most never more than that. */
   constructor(most: number) {
@@ -29,7 +29,6 @@ export class Pace {
 
   /** The API server did what it was asked after so many milliseconds. */
   answered(ms: number): void {
-    this.#outdated--;
     this.#quickestMs = Math.min(ms, this.#quickestMs);
     const line = this.#width * (1 - this.#quickestMs / Math.max(ms, Number.MIN_VALUE));
     if (line > LINE.least) this.#starting = false;
@@ -37,12 +36,15 @@ export class Pace {
     else if (line > LINE.most) this.#resize(this.#width - 1 / this.#width);
   }
 
-  /** The API server had no time for what it was asked. Returns whether even one at a time is too much for it. */
-  refused(): boolean {
+  /**
+   * The API server had no time, at `now`, for what it was asked at `askedAt`, both in milliseconds of one clock. Returns whether
+   * even one at a time is too much for it.
+   */
+  refused(askedAt: number, now: number): boolean {
     this.#starting = false;
+    if (askedAt < this.#halvedAt) return false;
+    this.#halvedAt = now;
     const before = this.width;
-    if (this.#outdated-- > 0) return before === 1;
-    this.#outdated = before;
     this.#resize(this.#width / 2);
     return before === 1;
   }

@@ -31,6 +31,7 @@ export class WorkQueue<K> {
   readonly #delayed = new Map<string, NodeJS.Timeout>();
   #state: 'filling' | 'open' | 'closed' = 'filling';
   #pause: NodeJS.Timeout | undefined;
+  #pauseEndsAt = Number.NEGATIVE_INFINITY;
   #idle: (() => void)[] = [];
 
   /** `run` must not reject: what went wrong is its own to report. */
@@ -79,9 +80,12 @@ export class WorkQueue<K> {
     this.#pump();
   }
 
-  /** Starts nothing for so many milliseconds; what is under way goes on. */
+  /** Starts nothing for so many milliseconds, or longer if that was asked for before; what is under way goes on. */
   pause(ms: number): void {
+    const endsAt = performance.now() + ms;
+    if (this.#state === 'closed' || endsAt <= this.#pauseEndsAt) return;
     clearTimeout(this.#pause);
+    this.#pauseEndsAt = endsAt;
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.#pump();

@@ -24,7 +24,7 @@ export async function reconcileAccounts(context: Context, key: Extract<Key, { ki
   const { world } = context;
   // A name that nobody uses any more may be that of a Secret which was left behind: it is known once it is watched.
   const recorded = new Set(Array.from(world.accounts.in(namespace), ({ recorded }) => recorded).flat());
-  if (world.sourceNamespaces) world.foreign.want(idOf(key), [...recorded]);
+  if (world.sourceNamespaces) world.foreign.want(idOf(key), [...recorded].filter(isSecretName).slice(0, MOST_WATCHED));
   const plans = planAccounts(
     [...context.intents.values()],
     world.namespaces.get('', namespace),
@@ -39,6 +39,11 @@ export async function reconcileAccounts(context: Context, key: Extract<Key, { ki
   const waits = [...(again ? [again.afterMs] : []), ...results.flatMap(({ contestedMs }) => contestedMs ?? [])];
   return waits.length > 0 ? { afterMs: Math.min(...waits) } : undefined;
 }
+
+/** Anybody who may write an account may write names into its record: of what is not watched it stays undecided whose it is. */
+const MOST_WATCHED = 10;
+
+const isSecretName = (name: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
 
 async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   const { account, action } = plan;

@@ -33,8 +33,8 @@ export class Book {
   readonly accounts = new Tally();
   sources: Facts['sources'] = { state: 'loading' };
   blocked: Facts['blocked'];
-  /** More than 0 while namespaces are still being enqueued: what is pending is not all that there is to do. */
-  fanningOut = 0;
+  /** While namespaces are still being enqueued: what is pending is not all that there is to do. */
+  fanningOut = false;
   /** The generation of the spec that all of this is about. */
   generation: number;
   /** When something was last taken back, in milliseconds of `Context.now`: a cleanup that stands still is given up in the end. */

@@ -68,7 +68,17 @@ async function decide(context: Context, credential: CredentialRecord, former: In
   if (rotated && intent.mode === 'place') {
     void reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
   }
-  await fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
+  book.fanningOut = true;
+  try {
+    await fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
+  } catch (error) {
+    // Still news, when it is tried again.
+    if (former) intents.set(credential.name, former);
+    else intents.delete(credential.name);
+    throw error;
+  } finally {
+    book.fanningOut = false;
+  }
   if (!former) sortOutNames(context);
 }
 
@@ -135,7 +145,6 @@ async function fanOut(context: Context, intent: Intent, former: Intent | undefin
   const { world } = context;
   const secrets = new Set(book.secrets.namespaces());
   const accounts = new Set(book.accounts.namespaces());
-  book.fanningOut++;
   if (intent.mode !== 'remove') {
     for await (const slice of inSlices(world.namespaces.all())) {
       for (const namespace of slice) {
@@ -166,7 +175,6 @@ async function fanOut(context: Context, intent: Intent, former: Intent | undefin
       }
     }
   }
-  book.fanningOut--;
 }
 
 /** A few milliseconds of work: between two slices a new namespace, and the Lease, have their turn. */

@@ -3,12 +3,13 @@ import { API_VERSION, KIND, MANAGER } from '../api/names.ts';
 import { CONDITION, REASON, type Reason } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
-import { classify } from '../kube/errors.ts';
+import { classify, KubeError } from '../kube/errors.ts';
 import type { Store } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import { type Allowance, spend } from '../plan/allowance.ts';
 import { type Facts, statusOf } from '../plan/status.ts';
+import { backoffMs } from '../queue/backoff.ts';
 
 /** Events of cluster-scoped objects live there (ValidateEvent in k8s.io/kubernetes/pkg/apis/core/validation). */
 const EVENTS_NAMESPACE = 'default';
@@ -26,6 +27,9 @@ const SETTLE_MS = 50;
 const TAKEOVER_MS = 10_000;
 
 const LONGEST_EVENT = 1024;
+
+/** Between two tries to write a status. */
+const BACKOFF = { firstMs: 1000, longestMs: 60_000 };
 
 /** How far the work for one credential is, the spec of this generation. */
 export interface Progress {
@@ -48,6 +52,11 @@ export class Reporter {
   readonly #told: Told;
   readonly #timers = new Map<string, { timer: NodeJS.Timeout; at: number }>();
   readonly #writtenAt = new Map<string, number>();
+  /** Of statuses that could not be written: how often in a row, and until when they wait. */
+  readonly #failures = new Map<string, { attempts: number; until: number }>();
+  /** Writes under way. */
+  readonly #writing = new Set<Promise<void>>();
+  #ended = false;
   /** What Ready last settled on. Only a change of that is an Event. */
   readonly #settled = new Map<string, string>();
   /** Namespaces that a credential has been taken back from, and that no Event has told of yet. */
@@ -66,7 +75,7 @@ export class Reporter {
 
   /** Something about this credential may have changed. */
   touch(name: string): void {
-    const progress = this.#told.progressOf(name);
+    const progress = this.#ended ? undefined : this.#told.progressOf(name);
     if (!progress) return;
     const now = performance.now();
     const { busy, generation } = progress;
@@ -75,17 +84,19 @@ export class Reporter {
       now + (busy ? INTERVAL_MS : SETTLE_MS),
       (this.#writtenAt.get(name) ?? 0) + INTERVAL_MS,
       stands ? this.#begunAt + TAKEOVER_MS : 0,
+      this.#failures.get(name)?.until ?? 0,
     );
     const planned = this.#timers.get(name);
     if (planned && planned.at <= at) return;
     clearTimeout(planned?.timer);
-    this.#timers.set(name, { at, timer: setTimeout(() => void this.#write(name), at - now) });
+    this.#timers.set(name, { at, timer: setTimeout(() => this.#begin(name), at - now) });
   }
 
   forget(name: string): void {
     clearTimeout(this.#timers.get(name)?.timer);
     this.#timers.delete(name);
     this.#writtenAt.delete(name);
+    this.#failures.delete(name);
     this.#settled.delete(name);
     this.#takenBack.delete(name);
     this.#allowances.delete(name);
@@ -97,10 +108,12 @@ export class Reporter {
     this.#takenBack.set(name, namespaces.add(namespace));
   }
 
-  /** Ends with the term: what was not written is written by the next leader. */
-  stop(): void {
+  /** Ends with the term, and resolves when the writes under way are done: what was not written is written by the next leader. */
+  async end(): Promise<void> {
+    this.#ended = true;
     for (const { timer } of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+    await Promise.all(this.#writing);
   }
 
   /** An Event on a credential. Best effort, and bounded: the status tells the same, and lasts. */
@@ -141,8 +154,13 @@ export class Reporter {
     });
   }
 
-  async #write(name: string): Promise<void> {
+  #begin(name: string): void {
     this.#timers.delete(name);
+    const writing = this.#write(name).finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  async #write(name: string): Promise<void> {
     const credential = this.#credentials.get('', name);
     const facts = this.#told.factsOf(name);
     if (!credential || !facts) return;
@@ -152,12 +170,17 @@ export class Reporter {
     try {
       this.#credentials.wrote(await this.#writer.patchCredentialStatus(name, status));
     } catch (error) {
-      if (classify(error) === 'gone') return;
+      if (classify(error) === 'gone' || this.#ended) return;
       this.#log.warn('The status could not be written; it is tried again.', { credential: name, error });
+      const attempts = this.#failures.get(name)?.attempts ?? 0;
+      const asked = (error instanceof KubeError && error.retryAfterMs) || 0;
+      const until = performance.now() + Math.max(backoffMs(BACKOFF, attempts, Math.random()), asked);
+      this.#failures.set(name, { attempts: attempts + 1, until });
       this.touch(name);
       return;
     }
-    await this.#tell(credential, status);
+    this.#failures.delete(name);
+    if (!this.#ended) await this.#tell(credential, status);
   }
 
   /** Logs and records what Ready has settled on, when that is news. */

@@ -75,14 +75,15 @@ export class Term {
 
   /** Ends the work, and resolves when the writes under way are done. */
   async end(): Promise<void> {
-    this.#context.reporter.stop();
-    await this.#queue.close();
-    this.#context.reporter.stop();
+    await Promise.all([this.#context.reporter.end(), this.#queue.close()]);
   }
 
   #answered(ms: number, error: unknown): void {
+    const now = performance.now();
     if (error === undefined) this.#pace.answered(ms);
-    else if (isOverloaded(error) && this.#pace.refused()) this.#queue.pause((error instanceof KubeError && error.retryAfterMs) || PAUSE_MS);
+    else if (isOverloaded(error) && this.#pace.refused(now - ms, now)) {
+      this.#queue.pause((error instanceof KubeError && error.retryAfterMs) || PAUSE_MS);
+    }
   }
 
   async #run(key: Key, { reconciled, failed }: TermOptions): Promise<Again | undefined> {
@@ -126,7 +127,10 @@ function subjectOf({ intents, books, world }: Context, name: string) {
 function progressOf(context: Context, name: string): Progress | undefined {
   const book = subjectOf(context, name)?.book;
   return (
-    book && { generation: book.generation, busy: book.sources.state === 'loading' || book.secrets.pending + book.accounts.pending > 0 }
+    book && {
+      generation: book.generation,
+      busy: book.sources.state === 'loading' || book.fanningOut || book.secrets.pending + book.accounts.pending > 0,
+    }
   );
 }
 
@@ -158,6 +162,6 @@ function* targetsOf({ namespaces }: World, book: Book) {
 
 const sideOf = (tally: Tally, { fanningOut }: Book): Side => ({
   counters: tally.counters(),
-  pending: tally.pending + fanningOut,
+  pending: tally.pending + (fanningOut ? 1 : 0),
   failures: tally.failures(),
 });

@@ -68,9 +68,9 @@ export class Triggers {
   /** The watch of the Secrets of one name came to know them. */
   foreignKnown(secretName: string): void {
     for (const credential of this.#credentials.all()) {
-      if (secretNameOf(credential) === secretName || credential.status?.secretName === secretName) this.#credential(credential.name);
+      if (this.#byName || secretNameOf(credential) === secretName) this.#credential(credential.name);
     }
-    // Only there was a name not known before its watch was.
+    // Only there may a credential wait for a name that it had before, and was a name not known before its watch was.
     if (!this.#byName) return;
     for (const { namespace, recorded } of this.#accounts.all()) if (recorded.includes(secretName)) this.#accountsIn(namespace);
   }

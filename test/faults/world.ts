@@ -284,7 +284,8 @@ export class World {
   /** A replica that leads. */
   async leader(options: ReplicaOptions = {}): Promise<Replica> {
     const replica = await this.replica(options);
-    await leads(replica);
+    // Behind a proxy that swallows requests it may take several Lease calls that get no answer, 4 s each.
+    await leads(replica, 90_000);
     return replica;
   }
 

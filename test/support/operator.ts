@@ -113,7 +113,11 @@ export function startOperator(options: {
   };
 }
 
-export const leads = (operator: OperatorProcess) =>
-  eventually('the operator leads', () => {
-    if (!operator.log().includes('This replica leads.')) throw new Error(operator.log());
-  });
+export const leads = (operator: OperatorProcess, deadlineMs?: number) =>
+  eventually(
+    'the operator leads',
+    () => {
+      if (!operator.log().includes('This replica leads.')) throw new Error(operator.log());
+    },
+    deadlineMs,
+  );

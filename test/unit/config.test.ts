@@ -70,9 +70,13 @@ describe('The configuration', () => {
     expect(config(given, asEnvironment(nonsense))).to.deep.equal(read);
   });
 
-  it('takes an empty variable for one that is not set', () => {
-    const empty = Object.fromEntries(Object.keys(given).map((name) => [name, '']));
+  it('takes an empty variable for one that is not set, but not one that limits', () => {
+    const { sourceNamespaces: _, ...others } = given;
+    const empty = Object.fromEntries(Object.keys(others).map((name) => [name, '']));
     expect(config({}, asEnvironment(empty))).to.deep.equal(config());
+    expect(problems({}, { REGCRED_SOURCE_NAMESPACES: '' })).to.equal(
+      'REGCRED_SOURCE_NAMESPACES: it is empty; give namespaces, or leave it out to allow any',
+    );
   });
 
   it('reports all that is wrong at once, each by the name under which it was given', () => {

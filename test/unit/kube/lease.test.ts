@@ -111,6 +111,17 @@ describe('The Lease', () => {
     expect(performance.now() - begun).to.be.within(1000, 5000);
   });
 
+  it('is not taken over before it was seen unchanged for as long as it lasts, however long the question was under way', async () => {
+    store({ metadata: { name: 'regcred' }, spec: { holderIdentity: 'a', leaseDurationSeconds: 1 } });
+    trouble = (response, asked) => {
+      trouble = undefined;
+      setTimeout(() => api(response, asked), 600);
+    };
+    const begun = performance.now();
+    await lease('b', { ...SHORT, renewDeadlineMs: 4000 }).acquire(abort.signal);
+    expect(performance.now() - begun).to.be.above(600 + 1000);
+  });
+
   it('stays with a holder who keeps it', async () => {
     const a = lease('a');
     await a.acquire(abort.signal);

@@ -10,6 +10,18 @@ describe('Words of the API server', () => {
   const table: Record<string, readonly [words: string, want: string, content?: Content]> = {
     'are repeated as they are': ['secrets "acme" is forbidden', 'secrets "acme" is forbidden', content()],
     'come on one line': ['denied:\r\n\tno\u0000\u001b reason', 'denied: no reason'],
+    'have an encoded config withheld, whosever it is': [
+      `denied: was ${base64('{"auths":{"registry.example.com":{"password":"former"}}}')} before`,
+      'denied: was [withheld] before',
+    ],
+    'have withheld what comes after password or auth, quoted in whatever way': [
+      'denied: {\\"password\\":\\"former\\",\\"auth\\": \\"eHg6eQ==\\"} password=other, user',
+      'denied: {\\"password\\":\\"[withheld]\\",\\"auth\\": \\"[withheld]\\"} password=[withheld], user',
+    ],
+    'keep paths, uids and digests': [
+      '/api/v1/namespaces/shop/serviceaccounts/default 9b2f0c1e-5f0a-4a53-9d0a-6c1f4e2a7b11 sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+      '/api/v1/namespaces/shop/serviceaccounts/default 9b2f0c1e-5f0a-4a53-9d0a-6c1f4e2a7b11 sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+    ],
     'are bounded': ['x'.repeat(501), `${'x'.repeat(499)}…`],
     'are as long as they may be': ['x'.repeat(500), 'x'.repeat(500)],
     'are bounded only once the password is out of them': [`${'x'.repeat(490)}sample-password`, `${'x'.repeat(490)}[withheld]`, content()],

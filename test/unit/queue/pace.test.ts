@@ -52,25 +52,25 @@ describe('The pace of writing', () => {
     expect(pace.width).to.be.within(24, 26);
   });
 
-  it('halves at a refusal, once for all that were under way', () => {
+  it('halves at a refusal, once for all that was asked before', () => {
     const pace = new Pace(MOST);
     serve(pace, 1000, 5, 100);
-    for (let n = 0; n <= MOST; n++) pace.refused();
+    for (let n = 0; n < 300; n++) pace.refused(1000, 1005 + n);
     expect(pace.width).to.equal(16);
-    for (let n = 0; n <= MOST / 2; n++) pace.refused();
+    for (let n = 0; n < 300; n++) pace.refused(2000, 2005 + n);
     expect(pace.width).to.equal(8);
   });
 
   it('says so when even one at a time is too much', () => {
     const pace = new Pace(2);
-    expect([pace.refused(), pace.refused(), pace.refused()]).to.deep.equal([false, true, true]);
+    expect([pace.refused(0, 1), pace.refused(0, 2), pace.refused(3, 4), pace.refused(5, 6)]).to.deep.equal([false, false, true, true]);
     expect(pace.width).to.equal(1);
   });
 
   it('opens up again one by one after a refusal', () => {
     const pace = new Pace(MOST);
     serve(pace, 1000, 5, 100);
-    for (let n = 0; n < 5 * MOST; n++) pace.refused();
+    for (let n = 0; n < 5; n++) pace.refused(n, n);
     expect(pace.width).to.equal(1);
     serve(pace, 1000, 5, 10);
     expect(pace.width).to.be.within(2, 8);
@@ -83,8 +83,8 @@ describe('The pace of writing', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1024 }), answers, (most, answers) => {
         const pace = new Pace(most);
-        for (const ms of answers) {
-          if (ms === null) pace.refused();
+        for (const [at, ms] of answers.entries()) {
+          if (ms === null) pace.refused(at, at);
           else pace.answered(ms);
           expect(pace.width).to.be.within(1, most);
         }

@@ -104,6 +104,27 @@ describe('The work queue', () => {
     }
   });
 
+  it('keeps to the longer of two pauses, and to none once it is closed', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { work, queue } = opened(1);
+      queue.pause(60_000);
+      queue.pause(1000);
+      queue.add('a', now);
+      mock.timers.tick(59_000);
+      expect(work.running).to.deep.equal([]);
+      mock.timers.tick(1000);
+      expect(work.running).to.deep.equal(['a']);
+      const closed = queue.close();
+      queue.pause(60_000);
+      await work.finish('a');
+      await closed;
+      expect(queue.width).to.equal(1);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
   it('knows since when the key waits that waits longest', async () => {
     const { work, queue } = opened(1);
     queue.add('a', now);

@@ -48,7 +48,7 @@ describe('A new leader', () => {
     });
   });
   afterEach(() => {
-    reporter.stop();
+    void reporter.end();
     mock.timers.reset();
   });
 
