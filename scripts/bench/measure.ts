@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Audited, isWrite } from '../../test/support/audit.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { OperatorProcess } from '../../test/support/operator.ts';
 import type { Arena } from './arena.ts';
-import { isPlacement, isWrite, phaseMs, type Request } from './audit.ts';
+import { isPlacement, phaseMs } from './audit.ts';
 import { Floor } from './floor.ts';
 
 /** What one size of cluster came to: times in milliseconds, memory in MiB. */
@@ -155,7 +156,7 @@ async function placeOnce(arena: Arena, namespaces: readonly string[], credential
 }
 
 /** Waits until so many have been made since the mark. */
-async function placementsAre(arena: Arena, wanted: number): Promise<Request[]> {
+async function placementsAre(arena: Arena, wanted: number): Promise<Audited[]> {
   return eventually(
     `${wanted} placements`,
     async () => {
@@ -232,16 +233,16 @@ async function placedIn(arena: Arena, names: readonly string[], credentials: num
   });
 }
 
-function latenciesOf(requests: readonly Request[], names: readonly string[]): number[] {
+function latenciesOf(requests: readonly Audited[], names: readonly string[]): number[] {
   return names.map((name) => {
     const here = requests.filter(({ namespace }) => namespace === name);
-    const account = here.find(({ verb, resource }) => verb === 'create' && resource === 'serviceaccounts') as Request;
+    const account = here.find(({ verb, resource }) => verb === 'create' && resource === 'serviceaccounts') as Audited;
     return Math.max(...here.filter(isOurs).map(({ done }) => done)) - account.done;
   });
 }
 
 /** The making of accounts is in the log, too, and is the cluster's. */
-const isOurs = (request: Request) => isPlacement(request) && !(request.verb === 'create' && request.resource === 'serviceaccounts');
+const isOurs = (request: Audited) => isPlacement(request) && !(request.verb === 'create' && request.resource === 'serviceaccounts');
 
 /** From the answer to the request that does the damage to the answer to the one that repairs it. */
 async function drifts(arena: Arena, namespaces: readonly string[], count: number): Promise<number[]> {
@@ -252,7 +253,7 @@ async function drifts(arena: Arena, namespaces: readonly string[], count: number
     await (n % 2 === 0 ? arena.deleteSecret(namespace, 'credential-0') : arena.stripAccount(namespace));
     const damaged = Date.now();
     const [repair] = await placementsAre(arena, 1);
-    latencies.push(Math.max(0, (repair as Request).done - damaged));
+    latencies.push(Math.max(0, (repair as Audited).done - damaged));
   }
   return latencies;
 }

@@ -1,16 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
+import { auditedSince, endOf } from '../support/audit.ts';
 import { base64 } from '../support/builders.ts';
 import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { PASSWORDS } from '../support/corpus.ts';
 import { eventually } from '../support/eventually.ts';
-
-interface AuditEvent {
-  verb: string;
-  objectRef?: { resource: string; namespace?: string; name?: string; subresource?: string };
-  responseStatus?: { code: number };
-}
 
 /** What is large, many or odd, through the real API server. */
 describe('Hostile input', () => {
@@ -165,15 +159,14 @@ describe('Hostile input', () => {
     const names = Array.from({ length: 64 }, (_, n) => `${scene.name}.${String(n).padStart(2, '0')}`);
     const writes = () => {
       const counts: Record<string, number> = {};
-      for (const { verb, objectRef, responseStatus } of audited().slice(from)) {
-        if (!objectRef?.namespace?.startsWith(`${scene.name}-`)) continue;
-        const refused = (responseStatus?.code ?? 0) >= 400 ? ' refused' : '';
-        const what = `${verb} ${objectRef.resource}${refused}`;
+      for (const { verb, resource, namespace, code } of auditedSince(cluster.controlPlane.auditLog, from)) {
+        if (!namespace.startsWith(`${scene.name}-`)) continue;
+        const what = `${verb} ${resource}${code >= 400 ? ' refused' : ''}`;
         counts[what] = (counts[what] ?? 0) + 1;
       }
       return counts;
     };
-    let from = audited().length;
+    let from = endOf(cluster.controlPlane.auditLog);
 
     await Promise.all(names.map((name) => scene.credential({ registries }, name)));
     for (const name of names) await scene.ready('True', 'Synced', name);
@@ -194,7 +187,7 @@ describe('Hostile input', () => {
     // Decided together: a write for each credential and account would be 640.
     expect(writes()['patch serviceaccounts']).to.be.below(320);
 
-    from = audited().length;
+    from = endOf(cluster.controlPlane.auditLog);
     await Promise.all(names.map((name) => scene.deleteCredential(name)));
     for (const name of names) await scene.credentialGone(name);
     for (const namespace of namespaces) {
@@ -207,10 +200,4 @@ describe('Hostile input', () => {
     expect(writes()['delete secrets']).to.equal(640);
     expect(writes()['patch serviceaccounts']).to.be.below(320);
   }).timeout(120_000);
-
-  const audited = (): AuditEvent[] =>
-    readFileSync(cluster.controlPlane.auditLog, 'utf8')
-      .split('\n')
-      .filter((line) => line.endsWith('}'))
-      .map((line) => JSON.parse(line) as AuditEvent);
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
+import { auditedSince } from '../support/audit.ts';
 import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { leads } from '../support/operator.ts';
@@ -235,24 +236,15 @@ describe('Without the right to', () => {
 describe('Each right that is granted', () => {
   it('is used', async () => {
     const cluster = await theCluster();
-    interface AuditEvent {
-      verb: string;
-      objectRef?: { apiGroup?: string; resource: string; subresource?: string; namespace?: string; name?: string };
-      responseStatus?: { code: number };
-    }
-    const done = readFileSync(cluster.controlPlane.auditLog, 'utf8')
-      .split('\n')
-      .filter((line) => line.endsWith('}'))
-      .map((line) => JSON.parse(line) as AuditEvent)
-      .filter(({ responseStatus }) => (responseStatus?.code ?? 500) < 300);
+    const done = auditedSince(cluster.controlPlane.auditLog, 0).filter(({ code }) => code > 0 && code < 300);
     const uses = ({ role, rule, resource, verb }: Grant) =>
       done.some(
-        ({ verb: did, objectRef: at }) =>
-          did === verb &&
-          [at?.resource, at?.subresource].filter(Boolean).join('/') === resource &&
-          (at?.apiGroup ?? '') === rule.apiGroups[0] &&
-          (role.metadata.namespace === undefined || at?.namespace === role.metadata.namespace) &&
-          (rule.resourceNames === undefined || rule.resourceNames.includes(at?.name ?? '')),
+        (did) =>
+          did.verb === verb &&
+          did.resource === resource &&
+          did.apiGroup === rule.apiGroups[0] &&
+          (role.metadata.namespace === undefined || did.namespace === role.metadata.namespace) &&
+          (rule.resourceNames === undefined || rule.resourceNames.includes(did.name)),
       );
     expect(grants.filter((grant) => !uses(grant)).map(nameOf)).to.deep.equal([]);
   });
