@@ -58,5 +58,5 @@ export const isExpired = (error: unknown) => error instanceof KubeError && (erro
 
 export const isNotFound = (error: unknown) => error instanceof KubeError && error.status === 404;
 
-/** The API server has no time for us, or is not there: whatever is asked of it next is likely to fare no better. */
-export const isOverloaded = (error: unknown) => error instanceof KubeError && [0, 429, 503].includes(error.status);
+/** The API server has no time for us: whatever is asked of it next is likely to fare no better. */
+export const isOverloaded = (error: unknown) => error instanceof KubeError && [429, 503].includes(error.status);

@@ -3,13 +3,17 @@ const LINE = { least: 12, most: 24 } as const;
 
 const FIRST_WIDTH = 8;
 
+/** Fewer, and a call that gets no answer for half a minute would hold up all others. */
+const LEAST_WIDTH = 4;
+
 /**
  * How many keys may be worked on at once: as many as the API server keeps up with. What an answer takes longer than the
  * quickest one is time spent in line, so the length of the line follows from it (as in TCP Vegas, Brakmo and Peterson 1995).
  * While the line is short one more is let in with every round of answers, at first with every answer; while it is long, one
- * fewer; and half as many after a refusal.
+ * fewer; and half as many, but never fewer than four, after a refusal.
  */
 export class Pace {
+  readonly #least: number;
   readonly #most: number;
   #width: number;
   #quickestMs = Number.POSITIVE_INFINITY;
@@ -19,6 +23,7 @@ export class Pace {
 
   /** @param most never more than that. */
   constructor(most: number) {
+    this.#least = Math.min(most, LEAST_WIDTH);
     this.#most = most;
     this.#width = Math.min(most, FIRST_WIDTH);
   }
@@ -38,7 +43,7 @@ export class Pace {
 
   /**
    * The API server had no time, at `now`, for what it was asked at `askedAt`, both in milliseconds of one clock. Returns whether
-   * even one at a time is too much for it.
+   * even the fewest at a time are too much for it.
    */
   refused(askedAt: number, now: number): boolean {
     this.#starting = false;
@@ -46,10 +51,10 @@ export class Pace {
     this.#halvedAt = now;
     const before = this.width;
     this.#resize(this.#width / 2);
-    return before === 1;
+    return before === this.#least;
   }
 
   #resize(width: number): void {
-    this.#width = Math.max(1, Math.min(this.#most, width));
+    this.#width = Math.max(this.#least, Math.min(this.#most, width));
   }
 }

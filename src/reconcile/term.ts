@@ -24,7 +24,7 @@ export interface TermOptions {
   readonly failed: Context['failed'];
 }
 
-/** How long an API server is left alone that has no time for a single call, where it does not say so itself. */
+/** How long an API server is left alone that has no time for a few calls, where it does not say so itself. */
 const PAUSE_MS = 1000;
 
 /** The work of one term as leader, from the first decision to the last write. A new term begins with what is there, and nothing else. */
