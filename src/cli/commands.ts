@@ -1,10 +1,11 @@
 /** The commands that a person runs: their flags, and what `--help` says of them. */
 import { Command, Option } from 'commander';
 import { type CreateFlags, create } from './create.ts';
+import { type StatusFlags, status } from './status.ts';
 import { type Answer, Unusable, type World } from './world.ts';
 
 export function commands(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command[] {
-  return [createCommand(world, answer)];
+  return [createCommand(world, answer), statusCommand(world, answer)];
 }
 
 function createCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
@@ -67,6 +68,36 @@ Exit codes: 0 printed; 2 cannot be done, and standard error says why.`,
       )
       .action((name: string, flags: CreateFlags & { password?: unknown }) => answer(createUnlessToldInPublic(name, flags, world)))
   );
+}
+
+function statusCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
+  const { program } = world;
+  return command('status', world)
+    .summary('show how the RegistryCredentials stand, and what to do where one is not Ready')
+    .description(
+      'Shows the RegistryCredentials of a cluster; of one by name also what failed, why, and what to do.\n\n' +
+        'It reads with your own kubeconfig and rights, and writes nothing.',
+    )
+    .argument('[NAME]', 'name of a RegistryCredential (default: all of them, in a table)')
+    .option('--kubeconfig <FILE>', 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config)')
+    .option('--context <NAME>', 'context of the kubeconfig to use (default: its current one)')
+    .addOption(new Option('-o, --output <FORMAT>', 'print the objects, as kubectl get does').choices(['yaml', 'json']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  # How all of them stand
+  ${program} status
+
+  # What is wrong with one of them, and what to do
+  ${program} status acme
+
+  # In a pipeline: go on when all is in place
+  ${program} status && ./deploy.sh
+
+Exit codes: 0 all are Ready; 1 one is not; 2 it cannot be seen, and standard error says why.`,
+    )
+    .action((name: string | undefined, flags: StatusFlags) => answer(status(name, flags, world)));
 }
 
 async function createUnlessToldInPublic(name: string, flags: CreateFlags & { password?: unknown }, world: World): Promise<Answer> {
