@@ -1,4 +1,5 @@
 /** `npm run build`: bundles the program into dist/main.js, which needs nothing but Node. */
+import { chmod } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -32,3 +33,6 @@ await build({
     ].join('\n'),
   },
 });
+
+// So that a link to it is a plugin of kubectl's.
+await chmod('dist/main.js', 0o755);

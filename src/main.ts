@@ -1,16 +1,23 @@
 /** The program: arguments, signals and exit codes. The only reader of `process`. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
+import { basename } from 'node:path';
 import process from 'node:process';
+import { buffer } from 'node:stream/consumers';
 import { setFlagsFromString } from 'node:v8';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { commands } from './cli/commands.ts';
+import { type Answer, Unusable, type World } from './cli/world.ts';
 import { ConfigError, type ControllerConfig, controllerConfig, SETTINGS, type SettingName } from './config.ts';
 import { makeLog } from './log.ts';
 import { RegistryCredentialOperator } from './operator.ts';
 
-const program = new Command('regcred')
+// As a plugin of kubectl's it goes by another name.
+const calledBy = basename(process.argv[1] ?? '').startsWith('kubectl-') ? 'kubectl regcred' : 'regcred';
+
+const program = new Command(calledBy)
   .description(packageJson.description)
   .version(packageJson.version)
   .showHelpAfterError('Run with --help to see what there is.');
@@ -21,6 +28,29 @@ const controller = program
   .action((flags: Partial<Record<SettingName, string>>) => run(flags));
 for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
   controller.option(`${flag} <${value}>`, `${help}${fallback === undefined ? '' : ` (default: ${fallback})`} [${env}]`);
+}
+
+const world: World = {
+  env: process.env,
+  home: homedir(),
+  program: calledBy,
+  input: async () => (process.stdin.isTTY ? undefined : buffer(process.stdin)),
+  now: () => new Date(),
+};
+for (const command of commands(world, answer)) program.addCommand(command);
+
+/** Ends a command that a person runs. */
+async function answer(answered: Promise<Answer>): Promise<void> {
+  try {
+    const { output, notes, exitCode } = await answered;
+    process.stdout.write(output);
+    for (const note of notes) process.stderr.write(`${note}\n`);
+    process.exitCode = exitCode;
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  }
 }
 
 /** Flags of V8 that keep the peak of memory low, at no cost in time that could be measured (docs/performance.md). */
@@ -87,4 +117,10 @@ function fail(line: string): never {
   process.exit(1);
 }
 
-await program.parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Of a command that a person runs; what is wrong has been said. 1 would tell what was found.
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
