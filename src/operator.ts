@@ -4,7 +4,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from './api/records.ts';
 import type { ControllerConfig } from './config.ts';
 import { serveHttp } from './http.ts';
-import { Kube } from './kube/client.ts';
+import { Kube, NO_KUBECONFIG } from './kube/client.ts';
 import { isNotFound, KubeError } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
@@ -26,9 +26,6 @@ export interface Identity {
   /** The namespace of the pod that it runs in, if any. */
   readonly podNamespace: string | undefined;
 }
-
-/** What client-node falls back to where it finds no configuration at all. */
-const NO_KUBECONFIG = 'http://localhost:8080';
 
 const WATCH_BACKOFF = { firstMs: 250, longestMs: 5000 };
 

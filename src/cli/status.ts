@@ -1,6 +1,6 @@
 /** `regcred status`: what a person wants to see, with that person's own rights. One request, and nothing is written. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { Kube } from '../kube/client.ts';
+import { Kube, NO_KUBECONFIG } from '../kube/client.ts';
 import { isNotFound, KubeError } from '../kube/errors.ts';
 import { path } from '../kube/resources.ts';
 import { type Format, printed } from './output.ts';
@@ -22,9 +22,6 @@ export async function status(name: string | undefined, flags: StatusFlags, { now
   const output = name !== undefined && first ? details(first, now()) : table(found, now());
   return { output, notes: [], exitCode };
 }
-
-/** What client-node falls back to where it finds no configuration at all. */
-const NO_KUBECONFIG = 'http://localhost:8080';
 
 function configOf({ kubeconfig, context }: StatusFlags): KubeConfig {
   const config = new KubeConfig();

@@ -36,6 +36,9 @@ interface Dispatchers {
 /** More calls than that at once gain nothing, and each new connection costs as much as ten calls. */
 const MOST_CONNECTIONS = 40;
 
+/** The server that client-node's `loadFromDefault` falls back to where it finds no configuration at all. */
+export const NO_KUBECONFIG = 'http://localhost:8080';
+
 const REFRESH_CREDENTIALS_MS = 60_000;
 /** Longer than any admission webhook may take (30 s), so that the API server says which it was. */
 const CALL_TIMEOUT_MS = 35_000;

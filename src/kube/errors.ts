@@ -60,3 +60,6 @@ export const isNotFound = (error: unknown) => error instanceof KubeError && erro
 
 /** The API server has no time for us: whatever is asked of it next is likely to fare no better. */
 export const isOverloaded = (error: unknown) => error instanceof KubeError && [429, 503].includes(error.status);
+
+/** For how long the API server asks to be left alone, in milliseconds; 0 where it does not. */
+export const retryAfterMsOf = (error: unknown) => (error instanceof KubeError && error.retryAfterMs) || 0;

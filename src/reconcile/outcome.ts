@@ -1,5 +1,5 @@
 import { REASON, type Reason } from '../api/reasons.ts';
-import { classify, type Failure as FailureKind, KubeError } from '../kube/errors.ts';
+import { classify, type Failure as FailureKind, KubeError, retryAfterMsOf } from '../kube/errors.ts';
 import type { Content } from '../plan/resolve.ts';
 import { repeatable } from '../plan/words.ts';
 import { type Backoff, backoffMs } from '../queue/backoff.ts';
@@ -43,9 +43,7 @@ export function retry(context: Context, key: Key, outcomes: readonly Outcome[]):
   }
   const attempts = context.failures.get(id) ?? 0;
   context.failures.set(id, attempts + 1);
-  const waits = failed.map(({ failed, error }) =>
-    Math.max(backoffMs(BACKOFF[failed], attempts, context.random()), (error instanceof KubeError && error.retryAfterMs) || 0),
-  );
+  const waits = failed.map(({ failed, error }) => Math.max(backoffMs(BACKOFF[failed], attempts, context.random()), retryAfterMsOf(error)));
   return {
     again: { afterMs: Math.max(...waits) },
     tell: failed.some(({ failed }) => failed === 'refused') || attempts + 1 >= PATIENCE,

@@ -3,7 +3,7 @@ import { API_VERSION, KIND, MANAGER } from '../api/names.ts';
 import { CONDITION, REASON, type Reason } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
-import { classify, KubeError } from '../kube/errors.ts';
+import { classify, retryAfterMsOf } from '../kube/errors.ts';
 import type { Store } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
@@ -173,8 +173,7 @@ export class Reporter {
       if (classify(error) === 'gone' || this.#ended) return;
       this.#log.warn('The status could not be written; it is tried again.', { credential: name, error });
       const attempts = this.#failures.get(name)?.attempts ?? 0;
-      const asked = (error instanceof KubeError && error.retryAfterMs) || 0;
-      const until = performance.now() + Math.max(backoffMs(BACKOFF, attempts, Math.random()), asked);
+      const until = performance.now() + Math.max(backoffMs(BACKOFF, attempts, Math.random()), retryAfterMsOf(error));
       this.#failures.set(name, { attempts: attempts + 1, until });
       this.touch(name);
       return;

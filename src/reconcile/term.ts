@@ -1,4 +1,4 @@
-import { isOverloaded, KubeError } from '../kube/errors.ts';
+import { isOverloaded, retryAfterMsOf } from '../kube/errors.ts';
 import type { Answered, Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
@@ -82,7 +82,7 @@ export class Term {
     const now = performance.now();
     if (error === undefined) this.#pace.answered(ms);
     else if (isOverloaded(error) && this.#pace.refused(now - ms, now)) {
-      this.#queue.pause((error instanceof KubeError && error.retryAfterMs) || PAUSE_MS);
+      this.#queue.pause(retryAfterMsOf(error) || PAUSE_MS);
     }
   }
 
