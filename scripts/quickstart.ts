@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import { Command } from 'commander';
-import { AssetsError } from '../test/support/assets.ts';
+import { AssetsError } from '../test/support/gobuild.ts';
 import { leads, type OperatorProcess, operatorKubeconfig, startOperator } from '../test/support/operator.ts';
 import { Eyes } from './quickstart/eyes.ts';
 import { Screen } from './quickstart/screen.ts';

@@ -68,7 +68,7 @@ describe('npm run controlplane', () => {
     installGo('case "$1" in env) echo go99.1 ;; mod) echo "dial tcp: no route to host" >&2; exit 1 ;; esac');
     const { code, stdout, stderr } = run();
     expect(stderr)
-      .to.contain('The control plane could not be built (go mod)')
+      .to.contain('Building the control plane failed (go mod)')
       .and.contain('no route to host')
       .and.contain('KUBEBUILDER_ASSETS');
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
