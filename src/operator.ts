@@ -5,7 +5,7 @@ import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, So
 import type { ControllerConfig } from './config.ts';
 import { serveHttp } from './http.ts';
 import { Kube, NO_KUBECONFIG } from './kube/client.ts';
-import { isNotFound, KubeError } from './kube/errors.ts';
+import { isNotFound, KubeError, retryAfterMsOf } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
 import { OursByName } from './kube/ours-by-name.ts';
@@ -237,9 +237,9 @@ export class RegistryCredentialOperator extends Operator {
         return;
       } catch (error) {
         if (this.#ended.signal.aborted) return;
-        const unreachable = error instanceof KubeError && (error.status === 0 || error.status >= 500);
-        if (!unreachable || attempt >= 4) throw new Error(`The cluster at ${server} cannot be used: ${(error as Error).message}. ${mend}`);
-        await delay(backoffMs({ firstMs: 200, longestMs: 2000 }, attempt, Math.random()));
+        const denied = error instanceof KubeError && [401, 403].includes(error.status);
+        if (denied || attempt >= 5) throw new Error(`The cluster at ${server} cannot be used: ${(error as Error).message}. ${mend}`);
+        await delay(Math.max(backoffMs({ firstMs: 200, longestMs: 2000 }, attempt, Math.random()), retryAfterMsOf(error)));
       }
     }
   }

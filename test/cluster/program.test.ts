@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -103,18 +103,41 @@ describe('The program', () => {
   it('ends with 0 on SIGTERM also while it waits for an API server that never answers', async () => {
     let asked = 0;
     const silent = createServer(() => asked++);
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const { port } = silent.address() as AddressInfo;
-    const config = new KubeConfig();
-    config.loadFromClusterAndUser({ name: 'silent', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }, { name: 'nobody' });
-    const file = join(cluster.controlPlane.scratch, 'silent.kubeconfig');
-    writeFileSync(file, config.exportConfig());
+    const file = await kubeconfigOf(silent);
     const operator = start({ kubeconfig: file });
     await eventually('it waits', () => expect(asked).to.equal(1));
     expect(await operator.stop()).to.equal(0);
     silent.closeAllConnections();
     silent.close();
   });
+
+  it('starts at an API server that has no time for it at first, and leaves it alone for as long as it asks', async () => {
+    // Who is not known looks once whether there is another token by now.
+    const answers = [429, 500, 409, 401, 401];
+    const asked: number[] = [];
+    const busy = createServer((_, response) => {
+      response.writeHead(answers[asked.length] ?? 500, { 'retry-after': '1' }).end();
+      asked.push(performance.now());
+    });
+    const operator = start({ kubeconfig: await kubeconfigOf(busy) });
+    const code = await operator.exit;
+    busy.closeAllConnections();
+    busy.close();
+    expect(code).to.equal(1);
+    expect(asked).to.have.lengthOf(answers.length);
+    expect((asked[1] as number) - (asked[0] as number)).to.be.at.least(1000);
+  });
+
+  /** Of somebody at an API server of the test's own. */
+  async function kubeconfigOf(server: Server): Promise<string> {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser({ name: 'own', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }, { name: 'nobody' });
+    const file = join(cluster.controlPlane.scratch, `${port}.kubeconfig`);
+    writeFileSync(file, config.exportConfig());
+    return file;
+  }
 
   it('has one leader; a follower is ready, and takes over at once from one that stops', async () => {
     const follower = start({ kubeconfig: cluster.kubeconfig });
