@@ -212,6 +212,12 @@ describe('create', () => {
       expect(asked()).to.deep.equal(['get quay.io']);
     });
 
+    it('reads the names of fields in any case, and null as absent, as Docker does', async () => {
+      helper('sample', gives('acme', STORED));
+      login('{"Auths":{"quay.io":{}},"auths":null,"CredsStore":"sample","credsStore":null}');
+      expect(await placed({ fromDockerConfig: true })).to.deep.equal({ 'quay.io': `acme ${STORED}` });
+    });
+
     it("asks a server's own helper, and warns where its passwords expire", async () => {
       helper('sample', 'exit 1');
       helper('gcloud', gives('oauth2accesstoken', STORED));
