@@ -27,6 +27,8 @@ describe('create', () => {
     program: 'kubectl regcred',
     input: async () => (input === undefined ? undefined : Buffer.from(input)),
     now: () => new Date(0),
+    print: () => {},
+    say: () => {},
   });
   const login = (config: unknown, file = '.docker/config.json') =>
     writeFileSync(join(home, file), typeof config === 'string' ? config : JSON.stringify(config));
