@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { type Cluster, theCluster } from '../support/cluster.ts';
+import { leads, startOperator } from '../support/operator.ts';
+
+type Command = readonly [string, ...string[]];
+
+/** Why nothing can be put into a file system of its own on this machine; undefined where it can. */
+const cannot =
+  process.getuid?.() === 0
+    ? spawnSync('unshare', ['--mount', 'setpriv', '--no-new-privs', 'true'], { encoding: 'utf8' }).stderr?.trim() || undefined
+    : 'it takes root to mount and to be another user';
+
+// There is no Docker here, so this is what the image has, put together by hand.
+describe('The bundle, with nothing but Node.js', () => {
+  let cluster: Cluster;
+  let root: string;
+  before(async () => {
+    cluster = await theCluster();
+    root = mkdtempSync(join(cluster.controlPlane.scratch, 'root-'));
+    chmodSync(root, 0o755);
+    put('dist/main.js', '/app/main.js');
+    put(cluster.kubeconfig, '/config', 0o444);
+  });
+
+  function put(file: string, at: string, mode = 0o755): void {
+    mkdirSync(dirname(join(root, at)), { recursive: true });
+    copyFileSync(realpathSync(file), join(root, at));
+    chmodSync(join(root, at), mode);
+  }
+
+  /** Does the operator's whole work with this one in its place. */
+  async function works(command: Command, kubeconfig: string, look: (pid: number) => void): Promise<void> {
+    await cluster.restart(async () => {
+      const operator = startOperator({ command, kubeconfig });
+      try {
+        await leads(operator);
+        look(operator.pid);
+        const scene = cluster.scene();
+        const [namespace] = (await scene.placed(1)) as [string];
+        expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
+        const metrics = await (await fetch(`${await operator.url()}/metrics`)).text();
+        expect(metrics).to.contain('regcred_leader 1').and.contain('process_cpu_seconds_total');
+        await scene.deleteCredential();
+        await scene.credentialGone();
+        await scene.secretGone(namespace);
+        expect(await operator.stop()).to.equal(0);
+      } finally {
+        await operator.stop('SIGKILL');
+      }
+    });
+  }
+
+  it('needs no file but itself and its kubeconfig, and writes none: Node.js itself refuses all else', async () => {
+    const reads = ['/app/main.js', '/config'].map((file) => `--allow-fs-read=${join(root, file)}`);
+    await works([process.execPath, '--permission', ...reads, join(root, '/app/main.js')], join(root, '/config'), () => {});
+  });
+
+  if (cannot !== undefined) {
+    it(`is not tried as another user in a file system of its own on this machine: ${cannot}`, () => {
+      console.log('      What stands above was tried as this user; CI runs the image itself.');
+      expect(process.getuid?.() === 0 && cannot === '').to.equal(false);
+    });
+    return;
+  }
+
+  describe('as user 65532, from a file system that has nothing else and cannot be written', () => {
+    let command: Command;
+    before(() => {
+      put(process.execPath, '/nodejs/bin/node');
+      const { stdout } = spawnSync('ldd', [process.execPath], { encoding: 'utf8' });
+      for (const [library] of stdout.matchAll(/\/\S+\.so\S*/g)) put(library, library);
+      const script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && cd "$1" && shift && exec "$@"';
+      const isolated = ['unshare', '--mount', 'sh', '-ec', script, 'sh', root] as const;
+      const user = ['setpriv', '--no-new-privs', 'chroot', '--userspec=65532:65532', '--groups=', root];
+      command = [...isolated, ...user, '/nodejs/bin/node', '/app/main.js'];
+    });
+
+    it('it does its whole work', async () => {
+      await works(command, '/config', (pid) => {
+        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+        expect(status)
+          .to.match(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m)
+          .and.match(/^Gid:\s+65532\s+65532\s+65532\s+65532$/m);
+        expect(status)
+          .to.match(/^CapEff:\s+0+$/m)
+          .and.match(/^NoNewPrivs:\s+1$/m);
+        expect(readdirSync(`/proc/${pid}/root/app`)).to.deep.equal(['main.js']);
+        expect(readFileSync(`/proc/${pid}/mountinfo`, 'utf8')).to.match(/ \/ ro[, ]/);
+      });
+    });
+
+    it('it is a command line as well', () => {
+      const [program, ...args] = command;
+      const run = (...more: string[]) =>
+        spawnSync(program, [...args, ...more], { encoding: 'utf8', env: { PATH: process.env.PATH }, input: 'sample-password' });
+      expect(run('--version').stdout).to.match(/^\d+\.\d+\.\d+\n$/);
+      const made = run('create', 'acme', '--server', 'ghcr.io', '--username', 'robot', '--password-stdin');
+      expect([made.status, made.stdout]).to.deep.equal([0, made.stdout]);
+      expect(made.stdout).to.contain('kind: RegistryCredential');
+    });
+  });
+});
