@@ -1,7 +1,7 @@
 import { ANNOTATION, FINALIZER, GROUP, KIND, LABEL, MANAGER } from '../api/names.ts';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord } from '../api/records.ts';
 import { type AccountAction, type NamesThere, planAccounts } from './accounts.ts';
-import { type Intent, intentOf, isGone, secretNameOf } from './intent.ts';
+import { type Intent, intentOf, secretNameOf } from './intent.ts';
 import { planSecret, type SecretAction } from './secret.ts';
 
 /** Which RegistryCredentials are to go. */
@@ -85,7 +85,7 @@ function accountSteps({ accounts, namespaces, secrets, credentials }: Found, cho
   const intents = chosen.map(ending);
   const byUid = new Map(intents.map((intent) => [intent.uid, intent]));
   // With no content and nothing placed they want nothing, but keep what is theirs.
-  const others = credentials.filter((credential) => !byUid.has(credential.uid) && !isGone(credential));
+  const others = credentials.filter(({ uid }) => !byUid.has(uid));
   const known = new Set([...credentials.map(({ uid }) => uid), ...byUid.keys()]);
   // Of one that is gone it is not known which name it used: it is its own by default.
   const gone = choice === 'all' ? [] : choice.filter((name) => !credentials.some((credential) => credential.name === name));

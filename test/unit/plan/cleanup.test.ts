@@ -119,6 +119,32 @@ describe('A cleanup', () => {
       choice: ['acme'],
       want: ['account shop/default without acme'],
     },
+    'takes back a Secret that has no owner, where it was retained until the policy was changed': {
+      there: found({ secrets: [secretOf('acme', { owners: [] })] }),
+      want: ['delete-credential acme', 'account shop/default without acme', 'delete-secret shop/acme', 'remove-finalizer acme'],
+    },
+    'of one that is not there leaves what another has left': {
+      there: found({
+        credentials: [],
+        secrets: [secretOf('acme'), secretOf('other')],
+        accounts: [accountWith(['acme', 'other'], ['acme', 'other'])],
+      }),
+      choice: ['acme'],
+      want: ['account shop/default without acme', 'delete-secret shop/acme'],
+    },
+    'of all leaves a Secret that something else owns by now': {
+      there: found({
+        credentials: [],
+        secrets: [
+          secretOf('acme', { owners: [{ apiVersion: 'example.com/v1', kind: 'RegistryCredential', name: 'acme', uid: 'uid-acme' }] }),
+        ],
+      }),
+      want: [],
+    },
+    'of all leaves a Secret that another credential of the name owns': {
+      there: found({ credentials: [], secrets: [secretOf('acme', { owners: secretOf('other').owners })] }),
+      want: [],
+    },
     'of all takes what those have left that are no more': {
       there: found({ credentials: [], accounts: [accountWith(['acme', 'former', 'theirs'], ['acme', 'former'])] }),
       want: ['account shop/default without acme,former', 'delete-secret shop/acme'],
