@@ -35,7 +35,7 @@ for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
 
 const world: World = {
   env: process.env,
-  home: homedir(),
+  home: home(),
   program: calledBy,
   input: async () => (process.stdin.isTTY ? undefined : buffer(process.stdin)),
   now: () => new Date(),
@@ -103,6 +103,15 @@ async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
   await operator.stop();
   log.info('Stopped.');
   process.exitCode = 0;
+}
+
+/** A user that is a number only, as in a container, has none. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
 }
 
 function podNamespace(): string | undefined {
