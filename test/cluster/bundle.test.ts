@@ -99,7 +99,7 @@ describe('The bundle, with nothing but Node.js', () => {
         spawnSync(program, [...args, ...more], { encoding: 'utf8', env: { PATH: process.env.PATH }, input: 'sample-password' });
       expect(run('--version').stdout).to.match(/^\d+\.\d+\.\d+\n$/);
       const made = run('create', 'acme', '--server', 'ghcr.io', '--username', 'robot', '--password-stdin');
-      expect([made.status, made.stdout]).to.deep.equal([0, made.stdout]);
+      expect(made.status, made.stderr).to.equal(0);
       expect(made.stdout).to.contain('kind: RegistryCredential');
     });
   });
