@@ -9,13 +9,16 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { commands } from './cli/commands.ts';
+import { complete } from './cli/completion.ts';
 import { type Answer, Unusable, type World } from './cli/world.ts';
 import { ConfigError, type ControllerConfig, controllerConfig, SETTINGS, type SettingName } from './config.ts';
 import { makeLog } from './log.ts';
 import { RegistryCredentialOperator } from './operator.ts';
 
-// As a plugin of kubectl's it goes by another name.
-const calledBy = basename(process.argv[1] ?? '').startsWith('kubectl-') ? 'kubectl regcred' : 'regcred';
+// As a plugin of kubectl's it goes by another name, and by a third where kubectl asks it what a word may become.
+const [, path = '', ...words] = process.argv;
+const calledBy = basename(path).startsWith('kubectl-') ? 'kubectl regcred' : 'regcred';
+const isCompleting = basename(path).startsWith('kubectl_complete-');
 
 const program = new Command(calledBy)
   .description(packageJson.description)
@@ -32,10 +35,12 @@ for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
 
 const world: World = {
   env: process.env,
-  home: homedir(),
+  home: home(),
   program: calledBy,
   input: async () => (process.stdin.isTTY ? undefined : buffer(process.stdin)),
   now: () => new Date(),
+  print: (line) => void process.stdout.write(`${line}\n`),
+  say: (line) => void process.stderr.write(`${line}\n`),
 };
 for (const command of commands(world, answer)) program.addCommand(command);
 
@@ -100,6 +105,15 @@ async function run(flags: Partial<Record<SettingName, string>>): Promise<void> {
   process.exitCode = 0;
 }
 
+/** A user that is a number only, as in a container, has none. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
 function podNamespace(): string | undefined {
   try {
     return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim() || undefined;
@@ -118,7 +132,8 @@ function fail(line: string): never {
 }
 
 try {
-  await program.parseAsync();
+  if (isCompleting || words[0] === '__complete') await answer(complete(program, isCompleting ? words : words.slice(1)));
+  else await program.parseAsync();
 } catch (error) {
   // Of a command that a person runs; what is wrong has been said. 1 would tell what was found.
   if (!(error instanceof CommanderError)) throw error;

@@ -1,11 +1,13 @@
 /** The commands that a person runs: their flags, and what `--help` says of them. */
-import { Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { type CleanupFlags, cleanup } from './cleanup.ts';
+import { SCRIPTS, SHELLS } from './completion.ts';
 import { type CreateFlags, create } from './create.ts';
 import { type StatusFlags, status } from './status.ts';
 import { type Answer, Unusable, type World } from './world.ts';
 
 export function commands(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command[] {
-  return [createCommand(world, answer), statusCommand(world, answer)];
+  return [createCommand(world, answer), statusCommand(world, answer), cleanupCommand(world, answer), completionCommand(world, answer)];
 }
 
 function createCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
@@ -79,8 +81,8 @@ function statusCommand(world: World, answer: (answered: Promise<Answer>) => Prom
         'It reads with your own kubeconfig and rights, and writes nothing.',
     )
     .argument('[NAME]', 'name of a RegistryCredential (default: all of them, in a table)')
-    .option('--kubeconfig <FILE>', 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config)')
-    .option('--context <NAME>', 'context of the kubeconfig to use (default: its current one)')
+    .addOption(kubeconfig())
+    .addOption(context())
     .addOption(new Option('-o, --output <FORMAT>', 'print the objects, as kubectl get does').choices(['yaml', 'json']))
     .addHelpText(
       'after',
@@ -98,6 +100,77 @@ Examples:
 Exit codes: 0 all are Ready; 1 one is not; 2 it cannot be seen, and standard error says why.`,
     )
     .action((name: string | undefined, flags: StatusFlags) => answer(status(name, flags, world)));
+}
+
+function cleanupCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
+  const { program } = world;
+  return command('cleanup', world)
+    .summary('take back all that RegistryCredentials have made, and let them go; also where no operator runs any more')
+    .description(
+      'Deletes RegistryCredentials with all that they have made: each Secret, and each entry in the imagePullSecrets of ServiceAccounts; what others made stays as it is. Under deletionPolicy Retain, Secrets and entries stay.\n\n' +
+        'Without --dry-run=none it only prints what it would do. Where an operator runs, that does the work; where none does, this command does it with your own kubeconfig and rights. It may be run again at any time.',
+    )
+    .argument('[NAME...]', 'names of RegistryCredentials')
+    .option('--all', 'all RegistryCredentials, and what is left of such as are no more')
+    .addOption(
+      new Option('--dry-run <HOW>', 'client: print what would be done; server: also ask the API server whether it would do it; none: do it')
+        .choices(['client', 'server', 'none'])
+        .default('client'),
+    )
+    .option('--timeout <SECONDS>', 'how long to wait for an operator that runs', seconds, 300)
+    .addOption(kubeconfig())
+    .addOption(context())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  # What would go with one RegistryCredential
+  ${program} cleanup acme
+
+  # May I do all of it?
+  ${program} cleanup --all --dry-run=server
+
+  # Before regcred is uninstalled, or after somebody deleted the operator first
+  ${program} cleanup --all --dry-run=none
+
+Exit codes: 0 nothing is left; 1 something is, or would be done; 2 it cannot be seen, and standard error says why.`,
+    )
+    .action((names: string[], flags: CleanupFlags) => answer(cleanup(names, flags, world)));
+}
+
+function completionCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
+  return command('completion', world)
+    .summary('print a script that has your shell complete commands, flags and names')
+    .description(
+      'Prints a script that has your shell complete the commands, flags and names of regcred.\n\n' +
+        'For kubectl regcred there is no script: kubectl asks the program kubectl_complete-regcred on the PATH, which is this one by another name.',
+    )
+    .addArgument(new Argument('<SHELL>', 'your shell').choices(SHELLS))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  # bash, in ~/.bashrc
+  source <(regcred completion bash)
+
+  # zsh, in ~/.zshrc, behind compinit
+  source <(regcred completion zsh)
+
+  # fish
+  regcred completion fish > ~/.config/fish/completions/regcred.fish
+
+  # kubectl regcred, in any shell that completes kubectl
+  ln -s "$(command -v kubectl-regcred)" ~/.local/bin/kubectl_complete-regcred`,
+    )
+    .action((shell: (typeof SHELLS)[number]) => answer(Promise.resolve({ output: SCRIPTS[shell], notes: [], exitCode: 0 })));
+}
+
+const kubeconfig = () => new Option('--kubeconfig <FILE>', 'kubeconfig to use (default: KUBECONFIG, else ~/.kube/config)');
+const context = () => new Option('--context <NAME>', 'context of the kubeconfig to use (default: its current one)');
+
+function seconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('It is a whole number of seconds.');
+  return Number(text);
 }
 
 async function createUnlessToldInPublic(name: string, flags: CreateFlags & { password?: unknown }, world: World): Promise<Answer> {

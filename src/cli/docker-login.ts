@@ -1,6 +1,6 @@
 /** What `docker login` has left, as Docker itself reads it: some passwords are in its config, others with a helper. */
 import { REASON } from '../api/reasons.ts';
-import { type Auths, type Outcome, readDockerConfig, readEntry, sayServer } from '../plan/docker-config.ts';
+import { type Auths, asObject, fieldOf, type Outcome, parseObject, readDockerConfig, readEntry, sayServer } from '../plan/docker-config.ts';
 import { canonicalServer, DOCKER_HUB } from '../plan/server.ts';
 
 /** A server that the config has no password for, and the program to ask: docker-credential-HELPER. */
@@ -88,20 +88,7 @@ const hasPassword = (entry: unknown) =>
   entry !== null &&
   Object.entries(entry).some(([key, value]) => /^(auth|password|identitytoken|registrytoken)$/i.test(key) && value);
 
-function parsed(bytes: Buffer): Record<string, unknown> | undefined {
-  try {
-    const config = JSON.parse(bytes.toString('utf8'));
-    return typeof config === 'object' && config !== null && !Array.isArray(config) ? config : undefined;
-  } catch {
-    return undefined; // readDockerConfig says so, and better.
-  }
-}
+/** Undefined where it is none; readDockerConfig says so, and better. */
+const parsed = (bytes: Buffer) => parseObject(bytes.toString('utf8'));
 
-function objectIn(config: Record<string, unknown>, key: string): Record<string, unknown> {
-  const value = fieldOf(config, key);
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}
-
-/** In any case, as Docker reads it. */
-const fieldOf = (config: Record<string, unknown>, name: string) =>
-  config[Object.keys(config).findLast((key) => key.toLowerCase() === name.toLowerCase()) ?? name];
+const objectIn = (config: Record<string, unknown>, name: string) => asObject(fieldOf(config, name)) ?? {};

@@ -95,7 +95,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 }
 
 /** Without what a terminal obeys: some of it was written by others. */
-const safe = (text: string) => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
+export const safe = (text: string) => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 
 /** As kubectl rounds it (HumanDuration in k8s.io/apimachinery/pkg/util/duration), without its second part. */
 function age(since: string | undefined, now: Date): string {

@@ -7,6 +7,10 @@ export interface World {
   /** Everything on standard input; undefined where that is a terminal, and nothing is to come. */
   readonly input: () => Promise<Buffer | undefined>;
   readonly now: () => Date;
+  /** A line for standard output, at once: what a command has done that takes its time. */
+  readonly print: (line: string) => void;
+  /** A line for standard error, at once: how far it is. */
+  readonly say: (line: string) => void;
 }
 
 /** What a command has to say, and how it ends. */

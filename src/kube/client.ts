@@ -159,7 +159,9 @@ export class Kube {
     const cluster = this.#config.getCurrentCluster();
     if (!cluster) throw new KubeError('The kubeconfig has no cluster for its current context.', 0);
     const options: RequestOptions = {};
-    await this.#config.applyToHTTPSOptions(options);
+    await this.#config.applyToHTTPSOptions(options).catch((cause: Error) => {
+      throw loginFailed(cause, this.#config.getCurrentUser()?.exec?.command);
+    });
     const url = new URL(cluster.server);
     return {
       origin: url.origin,
@@ -259,3 +261,13 @@ const unreachable = (cause: unknown) =>
   cause instanceof KubeError
     ? cause
     : new KubeError(`the API server cannot be reached: ${(cause as Error).message}`, 0, undefined, undefined, { cause });
+
+/** What an exec plugin answered is not repeated, as JSON.parse would: it may be the token. What it said on standard error was for people. */
+function loginFailed(cause: Error, plugin: string | undefined): Error {
+  if (plugin === undefined) return cause;
+  const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  const isUnread = cause instanceof SyntaxError || cause instanceof TypeError;
+  const [line = ''] = cause.message.trim().split('\n');
+  const why = isMissing ? 'there is no such program' : isUnread ? 'its answer is no ExecCredential' : line || 'it did not say why';
+  return new Error(`${plugin}, the program by which it logs in, failed: ${why}`, { cause });
+}

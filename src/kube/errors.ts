@@ -56,7 +56,7 @@ export function classify(error: unknown): Failure {
 /** The resourceVersion is too old to go on from: list again. https://kubernetes.io/docs/reference/using-api/api-concepts/#410-gone-responses */
 export const isExpired = (error: unknown) => error instanceof KubeError && (error.status === 410 || error.reason === 'Expired');
 
-export const isNotFound = (error: unknown) => error instanceof KubeError && error.status === 404;
+export const isNotFound = (error: unknown): error is KubeError => error instanceof KubeError && error.status === 404;
 
 /** The API server has no time for us: whatever is asked of it next is likely to fare no better. */
 export const isOverloaded = (error: unknown) => error instanceof KubeError && [429, 503].includes(error.status);

@@ -4,8 +4,8 @@ import type { Kube } from './client.ts';
 import { isNotFound, KubeError } from './errors.ts';
 import { path } from './resources.ts';
 
-interface LeaseObject {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+export interface LeaseObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly resourceVersion?: string };
   readonly spec: {
     readonly holderIdentity?: string;
     readonly leaseDurationSeconds?: number;

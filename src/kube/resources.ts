@@ -13,6 +13,7 @@ export const path = {
   accounts: '/api/v1/serviceaccounts',
   account: (namespace: string, name: string) => `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`,
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
+  allLeases: '/apis/coordination.k8s.io/v1/leases',
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
   version: '/version',
 };

@@ -88,13 +88,18 @@ export async function* watch<R>(
   }
 }
 
+/** All that is there now. Throws a KubeError. */
+export async function* list<R>(kube: Kube, target: Target<R>, signal?: AbortSignal): AsyncGenerator<R, void, undefined> {
+  for await (const { items } of pages(kube, target, signal)) for (const item of items) yield target.read(item);
+}
+
 /** Lists page by page, so that a large cluster is never held in memory as a whole. */
-async function* pages<R>(kube: Kube, target: Target<R>, signal: AbortSignal): AsyncGenerator<List, void, undefined> {
+async function* pages<R>(kube: Kube, target: Target<R>, signal?: AbortSignal): AsyncGenerator<List, void, undefined> {
   let next: string | undefined;
   do {
     const page: List = await kube.call('GET', target.path, {
       query: { ...selectors(target), limit: PAGE, ...(next && { continue: next }) },
-      signal,
+      ...(signal && { signal }),
     });
     yield page;
     next = page.metadata.continue;

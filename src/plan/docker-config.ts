@@ -44,8 +44,8 @@ export function readDockerConfig(bytes: Buffer, where: string, legacy = false): 
           `${where}: this is not a JSON object. Make it from a file that docker login wrote: kubectl create secret generic NAME --from-file=config.json.`,
         );
   }
-  const helpers = asObject(config.credHelpers) ?? {};
-  const helped = typeof config.credsStore === 'string' || Object.keys(helpers).length > 0;
+  const helpers = asObject(fieldOf(config, 'credHelpers')) ?? {};
+  const helped = typeof fieldOf(config, 'credsStore') === 'string' || Object.keys(helpers).length > 0;
   const auths = legacy ? config : asObject(fieldOf(config, 'auths'));
   if (auths === undefined || Object.keys(auths).length === 0) {
     if (helped) return passwordElsewhere(`${where}:`);
@@ -90,7 +90,7 @@ export function readEntry(entry: unknown, config: DockerConfig, server: string, 
   const read = auth ? readAuth(auth, at) : { ok: Buffer.from(`${username}:${password}`) };
   if ('problem' in read) return read;
   if (!auth && username.includes(':')) return colonInUsername(at);
-  const token = typeof fields.identitytoken === 'string' || typeof fields.registrytoken === 'string';
+  const token = ['identitytoken', 'registrytoken'].some((name) => typeof fieldOf(fields, name) === 'string');
   const empty = !auth && username === '' && password === '';
   if (empty && !token && (config.helped || config.helpedServers.includes(server))) return passwordElsewhere(at);
   return makeAuth(read.ok, at, email, token);
@@ -186,7 +186,8 @@ export function decodeBase64(text: string): Buffer | undefined {
   return Buffer.from(unpadded, 'base64');
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** A JSON object; undefined where the text is none. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     return asObject(JSON.parse(text));
   } catch {
@@ -194,13 +195,13 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** By its name in any case, and the last of several, as Go's encoding/json has it, and so docker and the kubelet. */
-function fieldOf(object: Record<string, unknown>, name: string): unknown {
+/** By its name in any case, and the last of several that is not null, as Go's encoding/json has it, and so docker and the kubelet. */
+export function fieldOf(object: Record<string, unknown>, name: string): unknown {
   return Object.keys(object)
-    .filter((key) => key.toLowerCase() === name)
+    .filter((key) => key.toLowerCase() === name.toLowerCase())
     .map((key) => object[key])
     .findLast((value) => value !== null);
 }
 
-const asObject = (value: unknown) =>
+export const asObject = (value: unknown) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;

@@ -1,39 +1,23 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Cluster as ClusterEntry, KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { base64 } from '../support/builders.ts';
 import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
-
-const PROGRAM = resolve(import.meta.dirname, '../../dist/main.js');
+import { writeKubeconfig } from '../support/operator.ts';
+import { kubectlWithPlugin } from '../support/plugin.ts';
 
 describe('kubectl regcred', () => {
   let cluster: Cluster;
   let scene: Scene;
-  let plugins: string;
+  let kubectl: ReturnType<typeof kubectlWithPlugin>;
   before(async () => {
     cluster = await theCluster();
-    plugins = join(cluster.controlPlane.scratch, 'plugins');
-    mkdirSync(plugins, { recursive: true });
-    symlinkSync(PROGRAM, join(plugins, 'kubectl-regcred'));
+    kubectl = kubectlWithPlugin(cluster.controlPlane);
   });
   beforeEach(() => (scene = cluster.scene()));
-
-  /** Runs the real kubectl, with the program as its plugin and a config of Docker's in the home directory. */
-  function kubectl(args: string[], input = '', env: NodeJS.ProcessEnv = {}) {
-    const { assets, kubeconfig, scratch } = cluster.controlPlane;
-    const PATH = [plugins, assets, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
-    const child = spawn(join(assets, 'kubectl'), args, { env: { PATH, HOME: scratch, KUBECONFIG: kubeconfig, ...env } });
-    const said = { stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (said.stdout += chunk));
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said.stderr += chunk));
-    child.stdin.end(input);
-    return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => resolve({ code, ...said }));
-    });
-  }
 
   const where = () => ['--secret-namespace', SOURCES, '--namespaces', `${scene.name}-*`];
 
@@ -154,8 +138,91 @@ describe('kubectl regcred', () => {
     }
   });
 
+  describe('status that the cluster or the kubeconfig does not let it see ends with 2 and says what to do', () => {
+    /** The administrator's kubeconfig, as another user. */
+    function as(what: string, user: object): NodeJS.ProcessEnv {
+      const config = new KubeConfig();
+      config.loadFromFile(cluster.controlPlane.kubeconfig);
+      const file = join(cluster.controlPlane.scratch, `${what}.kubeconfig`);
+      writeKubeconfig(file, config.getCurrentCluster() as ClusterEntry, user, 'default');
+      return { KUBECONFIG: file };
+    }
+    const plugin = (script: string) => ({
+      exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args: ['-c', script], interactiveMode: 'Never' },
+    });
+
+    const cases: Record<string, { user: () => object | Promise<object>; says: RegExp }> = {
+      'a token that is not accepted (401)': {
+        user: () => ({ token: 'not-a-token' }),
+        says: /^The cluster at https:\S+ does not accept your credentials: Unauthorized\. Log in to it again, or choose others/,
+      },
+      'somebody who may not (403)': {
+        user: async () => ({ token: (await cluster.kubectl('create', 'token', 'default', '-n', SOURCES)).trim() }),
+        says: /cannot list resource "registrycredentials" .* To see them takes the right to get and list registrycredentials\.regcred\.dev\.$/,
+      },
+      'an exec plugin that fails': {
+        user: () => plugin('echo your login has expired >&2; exit 3'),
+        says: /^The kubeconfig is not usable: sh, the program by which it logs in, failed: your login has expired\. Set KUBECONFIG/,
+      },
+      'an exec plugin that is not installed': {
+        user: () => ({ exec: { ...plugin('').exec, command: 'nowhere-login' } }),
+        says: /nowhere-login, the program by which it logs in, failed: there is no such program\./,
+      },
+      'an exec plugin that answers with something else, which is not repeated': {
+        user: () => plugin('echo sample-token-of-nobody'),
+        says: /failed: its answer is no ExecCredential\./,
+      },
+    };
+    for (const [what, { user, says }] of Object.entries(cases)) {
+      it(what, async () => {
+        const { code, stdout, stderr } = await kubectl(['regcred', 'status'], '', as(scene.name, await user()));
+        expect(stderr.trimEnd()).to.match(says).and.not.contain('sample-tok').and.not.contain('\n');
+        expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });
+      });
+    }
+  });
+
+  describe('completion', () => {
+    /** What kubectl would offer, as its own shell script asks for it. */
+    async function offered(...words: string[]): Promise<string[]> {
+      const { code, stdout } = await kubectl(['__complete', 'regcred', ...words]);
+      expect(code).to.equal(0);
+      return stdout.trimEnd().split('\n');
+    }
+
+    it('is asked by kubectl for commands, flags, and the names that there are', async () => {
+      await scene.credential();
+      expect(await offered('st')).to.deep.equal([
+        'status\tshow how the RegistryCredentials stand, and what to do where one is not Ready',
+        ':4',
+      ]);
+      expect(await offered('cleanup', '--dry-run', '')).to.deep.equal(['client', 'server', 'none', ':4']);
+      expect(await offered('status', scene.name.slice(0, 5))).to.deep.equal([scene.name, ':4']);
+      await scene.deleteCredential();
+    });
+
+    it('in bash offers the same, and files where a file is wanted', async () => {
+      await scene.credential();
+      const { PATH, HOME, KUBECONFIG } = kubectl.env;
+      const complete = (...words: string[]) => {
+        const script = `source <(regcred completion bash); COMP_WORDS=(regcred "$@"); COMP_CWORD=$#; compopt() { echo "compopt $*"; }; _regcred; printf '%s\\n' "\${COMPREPLY[@]}"`;
+        const { stdout, stderr, status } = spawnSync('bash', ['-c', script, 'bash', ...words], {
+          env: { PATH, HOME, KUBECONFIG },
+          encoding: 'utf8',
+        });
+        expect([status, stderr]).to.deep.equal([0, '']);
+        return stdout.trimEnd().split('\n');
+      };
+      expect(complete('c')).to.deep.equal(['controller', 'create', 'cleanup', 'completion']);
+      expect(complete('cleanup', '--dry-run', '=', 'n')).to.deep.equal(['none']);
+      expect(complete('cleanup', scene.name.slice(0, 5))).to.deep.equal([scene.name]);
+      expect(complete('status', '--kubeconfig', '')).to.deep.equal(['compopt -o default']);
+      await scene.deleteCredential();
+    });
+  });
+
   it('has help by the name that it was called', async () => {
-    for (const args of [['--help'], ['create', '--help'], ['status', '--help']]) {
+    for (const args of [['--help'], ...['create', 'status', 'cleanup', 'completion'].map((command) => [command, '--help'])]) {
       const { code, stdout } = await kubectl(['regcred', ...args]);
       expect(code).to.equal(0);
       expect(stdout).to.contain('Usage: kubectl regcred');

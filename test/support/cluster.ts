@@ -84,13 +84,17 @@ export function theCluster(): Promise<Cluster> {
 
 export async function stopTheCluster(): Promise<void> {
   const cluster = await shared?.catch(() => undefined);
-  if (!cluster) return;
+  if (cluster) await stopCluster(cluster);
+}
+
+export async function stopCluster(cluster: Cluster): Promise<void> {
   await cluster.operator.stop();
   await cluster.api.close();
   await cluster.controlPlane.stop();
 }
 
-async function startCluster(): Promise<Cluster> {
+/** One for a test that does to it what others could not bear. */
+export async function startCluster(): Promise<Cluster> {
   const controlPlane = await startControlPlane((line) => console.error(line));
   const api = connect(controlPlane.kubeconfig);
   await install(controlPlane);

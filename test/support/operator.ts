@@ -61,14 +61,19 @@ export function writeKubeconfig(file: string, cluster: Cluster, user: Omit<User,
   writeFileSync(file, config.exportConfig(), { mode: 0o600 });
 }
 
-/** Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. */
+/**
+ * Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. `command` runs it
+ * in another way than by this Node.js from where it was built.
+ */
 export function startOperator(options: {
+  command?: readonly [string, ...string[]];
   kubeconfig: string;
   env?: NodeJS.ProcessEnv;
   args?: string[];
   logFile?: string;
 }): OperatorProcess {
-  const child: ChildProcess = spawn(process.execPath, [join(ROOT, 'dist/main.js'), 'controller', ...(options.args ?? [])], {
+  const [program, ...before] = options.command ?? [process.execPath, join(ROOT, 'dist/main.js')];
+  const child: ChildProcess = spawn(program, [...before, 'controller', ...(options.args ?? [])], {
     env: {
       PATH: process.env.PATH,
       KUBECONFIG: options.kubeconfig,

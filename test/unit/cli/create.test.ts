@@ -27,6 +27,8 @@ describe('create', () => {
     program: 'kubectl regcred',
     input: async () => (input === undefined ? undefined : Buffer.from(input)),
     now: () => new Date(0),
+    print: () => {},
+    say: () => {},
   });
   const login = (config: unknown, file = '.docker/config.json') =>
     writeFileSync(join(home, file), typeof config === 'string' ? config : JSON.stringify(config));
@@ -210,6 +212,12 @@ describe('create', () => {
       login({ credsStore: 'sample' });
       expect(await placed({ fromDockerConfig: true, server: ['quay.io'] })).to.deep.equal({ 'quay.io': `acme ${STORED}` });
       expect(asked()).to.deep.equal(['get quay.io']);
+    });
+
+    it('reads the names of fields in any case, and null as absent, as Docker does', async () => {
+      helper('sample', gives('acme', STORED));
+      login('{"Auths":{"quay.io":{}},"auths":null,"CredsStore":"sample","credsStore":null}');
+      expect(await placed({ fromDockerConfig: true })).to.deep.equal({ 'quay.io': `acme ${STORED}` });
     });
 
     it("asks a server's own helper, and warns where its passwords expire", async () => {

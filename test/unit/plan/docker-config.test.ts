@@ -160,6 +160,8 @@ describe('An entry', () => {
       { credsStore: 'desktop' },
     ],
     'of a credential store': [{}, 'PasswordInCredentialStore', 'credsStore', { credsStore: 'desktop' }],
+    'of a CredsStore': [{}, 'PasswordInCredentialStore', 'credsStore', { CredsStore: 'desktop' }],
+    'with an IdentityToken alone': [{ IdentityToken: 'sample-token' }, 'IdentityTokenOnly', 'identity token'],
     'of a credential helper by another name of the server': [
       {},
       'PasswordInCredentialStore',

@@ -1,0 +1,47 @@
+/** The program as people run it: the real kubectl, with it as a plugin. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { keepSaid } from './canary.ts';
+import type { ControlPlane } from './controlplane.ts';
+
+const PROGRAM = resolve(import.meta.dirname, '../../dist/main.js');
+
+/** What a run of it has said, and how it ended. */
+export interface Said {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `kubectl ARGS…` as the cluster's administrator, unless `env` says otherwise. `hear` is told what goes to standard error, as it comes. */
+export function kubectlWithPlugin({ assets, kubeconfig, scratch }: ControlPlane) {
+  const plugins = join(scratch, 'plugins');
+  mkdirSync(plugins, { recursive: true });
+  for (const name of ['regcred', 'kubectl-regcred', 'kubectl_complete-regcred']) {
+    if (!existsSync(join(plugins, name))) symlinkSync(PROGRAM, join(plugins, name));
+  }
+  const PATH = [plugins, assets, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
+  const known = { PATH, HOME: scratch, KUBECONFIG: kubeconfig };
+  const run = (args: string[], input = '', env: NodeJS.ProcessEnv = {}, hear: (said: string) => void = () => {}): Promise<Said> => {
+    const child = spawn(join(assets, 'kubectl'), args, { env: { ...known, ...env } });
+    const said = { stdout: '', stderr: '' };
+    // A password is what `create` is asked for; the others have no business with one.
+    const keep = (chunk: string) => args[1] !== 'create' && keepSaid('log', child.pid, chunk);
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      said.stdout += chunk;
+      keep(chunk);
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      said.stderr += chunk;
+      keep(chunk);
+      hear(said.stderr);
+    });
+    child.stdin.end(input);
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve({ code, ...said }));
+    });
+  };
+  return Object.assign(run, { env: known });
+}

@@ -1,0 +1,162 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type CleanupFlags, cleanup } from '../../../src/cli/cleanup.ts';
+import type { World } from '../../../src/cli/world.ts';
+import { Kube } from '../../../src/kube/client.ts';
+import { Leader } from '../../../src/kube/leader.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type ApiServer, type Asked, serve } from '../kube/apiserver.ts';
+
+const LEASES = '/apis/coordination.k8s.io/v1/leases';
+const ACCOUNT = '/api/v1/namespaces/shop/serviceaccounts/default';
+const list = (...items: object[]) => ({ metadata: { resourceVersion: '9' }, items });
+
+/** What there is, by its path; a function tells what has become of it. */
+type There = Record<string, (asked: Asked) => { code?: number; body: object }>;
+
+describe('cleanup', () => {
+  let api: ApiServer;
+  let there: There;
+  let directory: string;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'regcred-cleanup-'));
+    there = {};
+    api = await serve((response, asked) => {
+      const { code = 200, body } = there[`${asked.method} ${asked.path}`]?.(asked) ?? { body: list() };
+      response.writeHead(code, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    });
+    writeFileSync(join(directory, 'config'), api.config().exportConfig());
+  });
+  afterEach(async () => {
+    await api.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  async function run(names: string[], flags: Partial<CleanupFlags> = {}) {
+    const printed: string[] = [];
+    const world: World = {
+      env: {},
+      home: '/nowhere',
+      program: 'regcred',
+      input: async () => undefined,
+      now: () => new Date(0),
+      print: (line) => printed.push(line),
+      say: () => {},
+    };
+    const { notes, exitCode } = await cleanup(
+      names,
+      { dryRun: 'none', timeout: 5, kubeconfig: join(directory, 'config'), ...flags },
+      world,
+    );
+    return { printed, notes, exitCode };
+  }
+
+  /** An account with an entry of ours that nothing stands behind; `answers` are those to the patches of it, one after the other. */
+  function leftOver(...answers: { code?: number; message?: string }[]): void {
+    let recorded: string | undefined = 'acme';
+    let version = 1;
+    const account = () => ({
+      metadata: {
+        name: 'default',
+        namespace: 'shop',
+        uid: 'u',
+        resourceVersion: String(version),
+        annotations: recorded ? { 'regcred.dev/pull-secrets': recorded } : {},
+      },
+      imagePullSecrets: recorded ? [{ name: 'theirs' }, { name: 'acme' }] : [{ name: 'theirs' }],
+    });
+    there['GET /api/v1/namespaces'] = () => ({ body: list({ metadata: { name: 'shop', uid: 'n', resourceVersion: '1' } }) });
+    there['GET /api/v1/serviceaccounts'] = () => ({ body: list(account()) });
+    there[`PATCH ${ACCOUNT}`] = ({ body }) => {
+      const answer = answers.shift();
+      if (answer?.code) {
+        version++;
+        return { code: answer.code, body: { code: answer.code, message: answer.message } };
+      }
+      expect((body as { metadata: { resourceVersion: string } }).metadata.resourceVersion).to.equal(String(version));
+      recorded = undefined;
+      return { body: account() };
+    };
+  }
+  const patches = () => api.asked.filter(({ method }) => method === 'PATCH');
+
+  it('looks again where something has changed meanwhile, and writes for what it is now', async () => {
+    leftOver({ code: 409, message: 'the object has been modified' }, { code: 500, message: 'a webhook is starting' }, {});
+    const { printed, notes, exitCode } = await run([], { all: true });
+    expect({ notes, exitCode }).to.deep.equal({ notes: ['Nothing is left to do.'], exitCode: 0 });
+    expect(printed).to.deep.equal(['serviceaccount "default" patched in shop namespace: imagePullSecrets without acme']);
+    expect(patches().map(({ body }) => (body as { imagePullSecrets: object }).imagePullSecrets)).to.deep.equal(
+      Array.from({ length: 3 }, () => [{ name: 'theirs' }]),
+    );
+  });
+
+  it('gives up at once where it is refused, and says so without what a terminal obeys', async () => {
+    leftOver({ code: 403, message: 'not\u001b[31m you' });
+    const { printed, notes, exitCode } = await run([], { all: true });
+    expect({ printed, exitCode }).to.deep.equal({ printed: [], exitCode: 1 });
+    expect(notes[0]).to.equal('Not done: serviceaccount "default" patched in shop namespace: imagePullSecrets without acme: not [31m you');
+    expect(patches()).to.have.lengthOf(1);
+  });
+
+  it('has a dry run on the server write nothing: it says so in every request', async () => {
+    leftOver({});
+    const { exitCode } = await run([], { all: true, dryRun: 'server' });
+    expect(exitCode).to.equal(1);
+    expect(patches().map(({ query }) => query)).to.deep.equal([{ fieldManager: 'regcred', dryRun: 'All' }]);
+  });
+});
+
+describe('Whether an operator runs', () => {
+  let api: ApiServer;
+  let leases: object[];
+  let leader: Leader;
+  let kube: Kube;
+  beforeEach(async () => {
+    leases = [];
+    api = await serve((response, { path }) => response.end(JSON.stringify({ items: path === LEASES ? leases : [] })));
+    kube = new Kube(() => api.config());
+    leader = new Leader(kube);
+  });
+  afterEach(async () => {
+    await kube.close();
+    await api.close();
+  });
+  let version = 0;
+  const lease = (holderIdentity: string, leaseDurationSeconds = 12, namespace = 'regcred-system') => ({
+    metadata: { name: 'regcred', namespace, resourceVersion: String(++version) },
+    spec: { holderIdentity, leaseDurationSeconds, renewTime: '2001-01-01T00:00:00.000000Z' },
+  });
+
+  it('is denied by no Lease, and by one that was given back', async () => {
+    expect(await leader.look()).to.deep.equal({ state: 'none' });
+    leases = [lease('', 1)];
+    expect(await leader.look()).to.deep.equal({ state: 'none' });
+  });
+
+  it('is not known of a Lease that was seen once, whatever its clock says, and is when it is renewed', async () => {
+    leases = [lease('pod-a')];
+    expect(await leader.look()).to.deep.equal({ state: 'unknown' });
+    expect(await leader.look()).to.deep.equal({ state: 'unknown' });
+    leases = [lease('pod-a')];
+    expect(await leader.look()).to.deep.equal({ state: 'runs', lease: 'regcred-system/regcred', holder: 'pod-a' });
+    expect(await leader.look()).to.deep.equal({ state: 'runs', lease: 'regcred-system/regcred', holder: 'pod-a' });
+  });
+
+  it('is denied by a Lease that is not renewed for as long as it lasts', async () => {
+    leases = [lease('pod-a', 1)];
+    expect(await leader.look()).to.deep.equal({ state: 'unknown' });
+    const begun = performance.now();
+    await eventually('it has run out', async () => expect(await leader.look()).to.deep.equal({ state: 'none' }));
+    expect(performance.now() - begun).to.be.above(900);
+  });
+
+  it('is found in any namespace', async () => {
+    leases = [lease('', 1, 'a'), lease('pod-b', 12, 'b')];
+    await leader.look();
+    leases = [lease('', 1, 'a'), lease('pod-b', 12, 'b')];
+    expect(await leader.look()).to.deep.include({ state: 'runs', lease: 'b/regcred' });
+  });
+});
