@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type CleanupFlags, cleanup } from '../../../src/cli/cleanup.ts';
 import type { World } from '../../../src/cli/world.ts';
@@ -14,7 +15,8 @@ const ACCOUNT = '/api/v1/namespaces/shop/serviceaccounts/default';
 const list = (...items: object[]) => ({ metadata: { resourceVersion: '9' }, items });
 
 /** What there is, by its path; a function tells what has become of it. */
-type There = Record<string, (asked: Asked) => { code?: number; body: object }>;
+type Told = { code?: number; body: object };
+type There = Record<string, (asked: Asked) => Told | Promise<Told>>;
 
 describe('cleanup', () => {
   let api: ApiServer;
@@ -23,8 +25,8 @@ describe('cleanup', () => {
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'regcred-cleanup-'));
     there = {};
-    api = await serve((response, asked) => {
-      const { code = 200, body } = there[`${asked.method} ${asked.path}`]?.(asked) ?? { body: list() };
+    api = await serve(async (response, asked) => {
+      const { code = 200, body } = (await there[`${asked.method} ${asked.path}`]?.(asked)) ?? { body: list() };
       response.writeHead(code, { 'content-type': 'application/json' });
       response.end(JSON.stringify(body));
     });
@@ -37,6 +39,7 @@ describe('cleanup', () => {
 
   async function run(names: string[], flags: Partial<CleanupFlags> = {}) {
     const printed: string[] = [];
+    const told: string[] = [];
     const world: World = {
       env: {},
       home: '/nowhere',
@@ -44,14 +47,14 @@ describe('cleanup', () => {
       input: async () => undefined,
       now: () => new Date(0),
       print: (line) => printed.push(line),
-      say: () => {},
+      say: (line) => told.push(line),
     };
     const { notes, exitCode } = await cleanup(
       names,
       { dryRun: 'none', timeout: 5, kubeconfig: join(directory, 'config'), ...flags },
       world,
     );
-    return { printed, notes, exitCode };
+    return { printed, told, notes, exitCode };
   }
 
   /** An account with an entry of ours that nothing stands behind; `answers` are those to the patches of it, one after the other. */
@@ -99,6 +102,37 @@ describe('cleanup', () => {
     expect({ printed, exitCode }).to.deep.equal({ printed: [], exitCode: 1 });
     expect(notes[0]).to.equal('Not done: serviceaccount "default" patched in shop namespace: imagePullSecrets without acme: not [31m you');
     expect(patches()).to.have.lengthOf(1);
+  });
+
+  it('has at most 16 requests under way, and tells how far it is', async () => {
+    const accounts = new Map(
+      Array.from({ length: 50 }, (_, at) => [
+        `robot-${at}`,
+        {
+          metadata: {
+            name: `robot-${at}`,
+            namespace: 'shop',
+            uid: `u${at}`,
+            resourceVersion: '1',
+            annotations: { 'regcred.dev/pull-secrets': 'acme' },
+          },
+        },
+      ]),
+    );
+    there['GET /api/v1/namespaces'] = () => ({ body: list({ metadata: { name: 'shop', uid: 'n', resourceVersion: '1' } }) });
+    there['GET /api/v1/serviceaccounts'] = () => ({ body: list(...accounts.values()) });
+    let most = 0;
+    for (const [name, account] of accounts) {
+      there[`PATCH /api/v1/namespaces/shop/serviceaccounts/${name}`] = async () => {
+        most = Math.max(most, api.open());
+        accounts.delete(name);
+        await delay(20); // As one that has something to do.
+        return { body: account };
+      };
+    }
+    const { printed, exitCode, told } = await run([], { all: true });
+    expect({ steps: printed.length, exitCode, told }).to.deep.equal({ steps: 50, exitCode: 0, told: ['50 to do.'] });
+    expect(most).to.be.within(2, 16);
   });
 
   it('has a dry run on the server write nothing: it says so in every request', async () => {
