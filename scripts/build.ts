@@ -21,6 +21,8 @@ await build({
   target: 'node24',
   format: 'esm',
   minify: true,
+  // Of an error that nobody caught Node prints the line: not all of the program.
+  lineLimit: 200,
   legalComments: 'none',
   plugins: [slimShell],
   banner: {
