@@ -243,7 +243,7 @@ export interface RegistryCredentialSpec {
  */
 export interface RegistryCredentialStatus {
   /**
-   * The generation of the spec that this status is about.
+   * The generation of the spec that this status is about; -1 until an operator has seen it.
    */
   observedGeneration?: number;
   /**
