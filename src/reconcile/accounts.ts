@@ -2,7 +2,7 @@ import { LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { AccountRecord } from '../api/records.ts';
 import { type AccountPlan, type NamesThere, planAccounts } from '../plan/accounts.ts';
-import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
+import { isForgotten, tellMs, waitMs, wrote } from '../plan/contest.ts';
 import { isGone, leavesAccounts } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
@@ -56,7 +56,7 @@ async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   if (wait > 0 && what !== '') return { plan, contestedMs: wait };
   // What was not wanted in between, or is wanted otherwise now, nobody has taken from us.
   if (contest && (contest.what !== what || isForgotten(contest, context.now()))) context.contests.delete(account.uid);
-  if (!action) return { plan };
+  if (!action) return { plan, ...told(context, account, what) };
 
   const outcome = await attempt(async () => {
     context.world.accounts.wrote(await context.writer.patchAccount(action.namespace, action.name, action.patch));
@@ -64,10 +64,13 @@ async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
   // A first write is no repair; but an account that had all that is wanted, and has lost it, was changed by somebody.
   const hadAll = plan.wantedBy.length > 0 && plan.wantedBy.every(({ name }) => isSynced(context, name, account));
   if ('failed' in outcome || !(context.contests.has(account.uid) || hadAll)) return { plan, outcome };
-  const repaired = wrote(contest, what, context.now());
-  context.contests.set(account.uid, repaired);
-  const next = waitMs(repaired, what, context.now());
-  return { plan, outcome, ...(next > 0 && { contestedMs: next }) };
+  context.contests.set(account.uid, wrote(contest, what, context.now()));
+  return { plan, outcome, ...told(context, account, what) };
+}
+
+function told({ contests, now }: Context, { uid }: AccountRecord, what: string): Pick<Result, 'contestedMs'> {
+  const contestedMs = tellMs(contests.get(uid), what, now());
+  return contestedMs > 0 ? { contestedMs } : {};
 }
 
 function isSynced(context: Context, credential: string, { namespace }: AccountRecord): boolean {
@@ -103,7 +106,7 @@ function report(context: Context, namespace: string, results: readonly Result[],
 const CONTESTED = {
   reason: REASON.contested,
   message:
-    'Somebody else keeps removing our entry from imagePullSecrets, so it is put back less and less often. Take the field out of what the other manager applies; for Argo CD leave imagePullSecrets out of Git, or ignore the field with RespectIgnoreDifferences=true. Or exclude the account with the label regcred.dev/exclude: "true".',
+    'Somebody else keeps removing our entry from imagePullSecrets; pods that are made in between pull without it. Where that is Argo CD, Flux or kubectl apply, take imagePullSecrets out of the account in Git, name this Secret in it, too, or have the field ignored (Argo CD: ignoreDifferences with RespectIgnoreDifferences=true; Flux: spec.ignore). Or exclude the account with the label regcred.dev/exclude: "true".',
   conflict: false,
   final: false,
 };

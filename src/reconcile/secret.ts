@@ -1,6 +1,6 @@
 import { LABEL } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
-import { isForgotten, waitMs, wrote } from '../plan/contest.ts';
+import { isForgotten, tellMs, waitMs, wrote } from '../plan/contest.ts';
 import { type Intent, isGone } from '../plan/intent.ts';
 import { sourcesOf } from '../plan/resolve.ts';
 import { isOurs, planSecret, type SecretAction, type SecretsThere } from '../plan/secret.ts';
@@ -34,7 +34,8 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   if (contest && (!plan.wanted || contest.what !== intent.version || isForgotten(contest, context.now()))) context.contests.delete(id);
   if (plan.actions.length === 0) {
     context.failures.delete(id);
-    return conclude(plan.wanted ? standing(1, 1) : undefined);
+    const tell = tellMs(context.contests.get(id), intent.version, context.now());
+    return tell > 0 ? contested(tell) : conclude(plan.wanted ? standing(1, 1) : undefined);
   }
 
   for (const action of plan.actions) {
@@ -55,14 +56,14 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   // It was as wanted before, and somebody changed it.
   const repaired = wrote(contest, intent.version, context.now());
   context.contests.set(id, repaired);
-  const next = waitMs(repaired, intent.version, context.now());
+  const next = tellMs(repaired, intent.version, context.now());
   return next > 0 ? contested(next) : conclude(standing(1, 1));
 }
 
 const CONTESTED = {
   reason: REASON.contested,
   message:
-    'Somebody else keeps changing or deleting this Secret after us, so it is put right less and less often. Find the other manager (kubectl get secret -o yaml --show-managed-fields) and take the Secret out of its care, or exclude the namespace.',
+    'Somebody else keeps changing or deleting this Secret after us. Find the other manager (kubectl get secret -o yaml --show-managed-fields) and take the Secret out of its care (out of Git, if it is Argo CD or Flux), or exclude the namespace.',
   conflict: false,
   final: false,
 };

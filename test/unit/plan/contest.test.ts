@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Contest, isForgotten, waitMs, wrote } from '../../../src/plan/contest.ts';
+import { type Contest, isForgotten, tellMs, waitMs, wrote } from '../../../src/plan/contest.ts';
 
 const minutes = (n: number) => n * 60_000;
 
 /** So many writes of the same, at these times. */
-const after = (...times: number[]) => times.reduce<Contest | undefined>((before, at) => wrote(before, 'a', at), undefined) as Contest;
-const atOnce = (writes: number) => after(...Array<number>(writes).fill(0));
+const writtenAt = (...times: number[]) => times.reduce<Contest | undefined>((before, at) => wrote(before, 'a', at), undefined) as Contest;
+const atOnce = (writes: number) => writtenAt(...Array<number>(writes).fill(0));
 
 describe('A contest', () => {
   it('does not hold up the first writes', () => {
@@ -25,7 +25,7 @@ describe('A contest', () => {
   });
 
   it('leaves the budget as it was with a write a minute', () => {
-    const steady = after(...Array.from({ length: 100 }, (_, n) => minutes(n)));
+    const steady = writtenAt(...Array.from({ length: 100 }, (_, n) => minutes(n)));
     expect(waitMs(steady, 'a', minutes(99))).to.equal(0);
   });
 
@@ -35,13 +35,52 @@ describe('A contest', () => {
   });
 
   it('is over when our write has stood for as long as we would have waited, and leaks from then on', () => {
-    expect(isForgotten(atOnce(12), 4000 + minutes(12) - 1)).to.equal(false);
-    expect(isForgotten(atOnce(12), 4000 + minutes(12))).to.equal(true);
+    const later = wrote(atOnce(12), 'a', 4000 + minutes(5));
+    expect(later.level).to.equal(8);
+    expect(tellMs(atOnce(12), 'a', 4000)).to.equal(0);
   });
 
-  it('is forgotten when a minute for each write has passed, and not before', () => {
-    expect(isForgotten(atOnce(3), minutes(3) - 1)).to.equal(false);
-    expect(isForgotten(atOnce(3), minutes(3))).to.equal(true);
+  it('is forgotten when a minute for each write has passed, and an hour since the last, and not before', () => {
+    expect(isForgotten(atOnce(3), minutes(60) - 1)).to.equal(false);
+    expect(isForgotten(atOnce(3), minutes(60))).to.equal(true);
+    const written = atOnce(100);
+    const waited = waitMs(written, 'a', 0);
+    expect(isForgotten(written, waited + minutes(100) - 1)).to.equal(false);
+    expect(isForgotten(written, waited + minutes(100))).to.equal(true);
+  });
+
+  describe('with a manager that comes by every few minutes', () => {
+    // Argo CD heals again after 2 seconds, 6, 18 and so on, up to every five minutes; Flux once an interval.
+    const heals = [2, 8, 26, 80, 242, ...Array.from({ length: 12 }, (_, n) => 542 + n * 300)].map((seconds) => seconds * 1000);
+    const reconciles = Array.from({ length: 20 }, (_, n) => minutes(10 * n));
+
+    it('makes us wait for nothing', () => {
+      for (const times of [heals, reconciles])
+        for (let n = 1; n <= times.length; n++) expect(waitMs(writtenAt(...times.slice(0, n)), 'a', times[n - 1] as number)).to.equal(0);
+    });
+
+    it('is told of from the tenth time on', () => {
+      for (const times of [heals, reconciles]) {
+        const told = times.map((at, n) => tellMs(writtenAt(...times.slice(0, n + 1)), 'a', at) > 0);
+        expect(told.indexOf(true)).to.equal(9);
+        expect(told.lastIndexOf(false)).to.equal(8);
+      }
+    });
+
+    it('is told of until a write has stood for twice as long as the one before it', () => {
+      const contest = writtenAt(...reconciles);
+      const last = reconciles.at(-1) as number;
+      expect(tellMs(contest, 'a', last + minutes(20) - 1)).to.equal(1);
+      expect(tellMs(contest, 'a', last + minutes(20))).to.equal(0);
+    });
+
+    it('is none where there is an hour between two writes, or something else is written', () => {
+      const hourly = Array.from({ length: 20 }, (_, n) => minutes(60 * n));
+      expect(tellMs(writtenAt(...hourly), 'a', hourly.at(-1) as number)).to.equal(0);
+      const later = [...reconciles.slice(0, 9), minutes(200), minutes(210)];
+      expect(tellMs(writtenAt(...later), 'a', minutes(210))).to.equal(0);
+      expect(tellMs(writtenAt(...reconciles), 'b', reconciles.at(-1) as number)).to.equal(0);
+    });
   });
 
   it('with a manager that reverts us at once ends at a write every five minutes', () => {
