@@ -1,5 +1,6 @@
 /**
- * `npm run generate` writes what follows from crds/registrycredentials.yaml: the TypeScript types and the API reference.
+ * `npm run generate` writes what follows from crds/registrycredentials.yaml, the TypeScript types and the API reference, and the
+ * manifests that repeat what stands in another file.
  * With --check it writes nothing, and fails where one of them is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -122,10 +123,33 @@ spec:
 ${indented}`;
 }
 
+/** What Argo CD has to be told, in the ConfigMap that it reads: the health checks, which are easier read and tested as files of their own. */
+function argocdConfig(): string {
+  const check = (kind: string, file: string) => {
+    const script = readFileSync(`manifests/argocd/${file}`, 'utf8').replace(/^(?=.)/gm, '    ');
+    return `  resource.customizations.health.${kind}: |\n${script}`;
+  };
+  return `# Generated from health.lua and application-health.lua by \`npm run generate\`: edit those files, not this one.
+# It adds to what is there, and takes nothing away:
+#
+#   kubectl apply --server-side --field-manager=regcred -f manifests/argocd/argocd-cm.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-cm
+  namespace: argocd
+  labels:
+    app.kubernetes.io/name: argocd-cm
+    app.kubernetes.io/part-of: argocd
+data:
+${check('regcred.dev_RegistryCredential', 'health.lua')}${check('argoproj.io_Application', 'application-health.lua')}`;
+}
+
 const outputs = {
   'src/api/types.ts': await types(),
   'docs/api.md': reference(),
   'manifests/monitoring/prometheusrule.yaml': prometheusRule(),
+  'manifests/argocd/argocd-cm.yaml': argocdConfig(),
 };
 const stale = Object.entries(outputs).filter(([path, text]) => {
   try {

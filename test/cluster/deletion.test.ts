@@ -39,6 +39,22 @@ describe('Deleting a RegistryCredential', () => {
     await scene.pullSecretsAre(namespace, []);
   });
 
+  // As Argo CD does by default, as most do, and as is asked for by those who want to keep something.
+  for (const policy of ['foreground', 'background', 'orphan']) {
+    it(`by the propagation policy ${policy} takes all back, but for what is under Retain`, async () => {
+      const [namespace] = (await scene.placed(1)) as [string];
+      const kept = await scene.credential({ deletionPolicy: 'Retain' }, `${scene.name}-kept`);
+      await scene.ready('True', 'Synced', kept);
+      for (const name of [scene.name, kept]) {
+        await cluster.kubectl('delete', 'regcred', name, `--cascade=${policy}`, '--wait=false');
+        await scene.credentialGone(name);
+      }
+      await scene.secretGone(namespace);
+      await scene.secretIn(namespace, kept);
+      await scene.pullSecretsAre(namespace, [kept]);
+    });
+  }
+
   it('under Retain leaves everything as it is, without an owner, and a credential made anew goes on with it', async () => {
     const [namespace] = (await scene.placed(1, { deletionPolicy: 'Retain' })) as [string];
     const before = await scene.secretIn(namespace);

@@ -7,3 +7,7 @@ export const anchorsOf = (markdown: string): string[] =>
       .trim()
       .replaceAll(' ', '-'),
   );
+
+/** What stands in the blocks of YAML, one after the other. */
+export const yamlIn = (markdown: string): string[] =>
+  Array.from(markdown.matchAll(/^ *```yaml\n(.*?)^ *```$/gms), ([, block = '']) => block);
