@@ -228,7 +228,9 @@ describe('The examples for GitOps', () => {
   before(async () => {
     cluster = await theCluster();
     namespace = await cluster.scene().namespace();
-    if (crds) await cluster.kubectl('apply', '--server-side', '--force-conflicts', '-f', crds);
+    if (!crds) return;
+    await cluster.kubectl('apply', '--server-side', '--force-conflicts', '-f', crds);
+    await cluster.kubectl('wait', '--for=condition=Established', '--timeout=30s', '-f', crds);
   });
 
   for (const { file, object } of examples) {
