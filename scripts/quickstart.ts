@@ -50,7 +50,8 @@ async function main(): Promise<number> {
   let operator: OperatorProcess | undefined;
   const eyes = new Eyes(stage.api);
   try {
-    await step('The API (CustomResourceDefinition) and the operator’s rights (RBAC) are installed', () => install(stage));
+    const policy = stage.hasPodPolicy ? ', and the policy for new pods' : '';
+    await step(`The API (CustomResourceDefinition) and the operator’s rights (RBAC) are installed${policy}`, () => install(stage));
     const kubeconfig = await operatorKubeconfig(stage.kubeconfig, stage.system, stage.scratch);
     operator = startOperator({ kubeconfig, env: { REGCRED_NAMESPACE: stage.system, REGCRED_LOG_FORMAT: 'text' } });
     await step(`The operator runs under its own ServiceAccount, ${stage.system}/regcred`, () => leads(operator as OperatorProcess));

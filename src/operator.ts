@@ -9,6 +9,7 @@ import { isNotFound, KubeError, retryAfterMsOf } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
 import { OursByName } from './kube/ours-by-name.ts';
+import { PodPolicy } from './kube/pod-policy.ts';
 import { accounts, credentials, foreignSecrets, managedSecrets, namedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
 import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
@@ -28,6 +29,8 @@ export interface Identity {
 }
 
 const WATCH_BACKOFF = { firstMs: 250, longestMs: 5000 };
+/** For what a cluster may do without, and learn one day. */
+const POLICY_BACKOFF = { firstMs: 250, longestMs: 300_000 };
 
 /** Wires everything together for one lifetime: from `start()` to the end of `stop()`. */
 export class RegistryCredentialOperator extends Operator {
@@ -39,6 +42,7 @@ export class RegistryCredentialOperator extends Operator {
   readonly #lease: Lease;
   readonly #metrics: Metrics;
   readonly #following: Following;
+  readonly #podPolicy: PodPolicy;
   /** By watch: the interruption that the log has told of. */
   readonly #interruptions = new Map<string, string>();
   #server: Server | undefined;
@@ -79,6 +83,9 @@ export class RegistryCredentialOperator extends Operator {
       interrupted: (target, error) => this.#interrupted(target, error),
       ended: (target) => this.#interruptions.delete(nameOf(target)),
     };
+    this.#podPolicy = new PodPolicy({ ...this.#following, retryMs: (attempt) => backoffMs(POLICY_BACKOFF, attempt, Math.random()) }, () =>
+      this.#term?.triggers.podPolicy(),
+    );
   }
 
   /** Called by `start()`. Rejects where the cluster cannot be used or the HTTP address is taken. */
@@ -93,6 +100,7 @@ export class RegistryCredentialOperator extends Operator {
       this.#follow(credentials, this.#credentials, signal),
       this.#follow(namespaces, this.#namespaces, signal),
       this.#follow(accounts, this.#accounts, signal),
+      this.#podPolicy.follow(signal),
       ...(this.#config.sourceNamespaces ? [] : [this.#follow(managedSecrets, this.#managed, signal)]),
     ]);
     this.#leading = this.#lead(synced, signal);
@@ -154,6 +162,7 @@ export class RegistryCredentialOperator extends Operator {
       managed: sourceNamespaces ? new OursByName(foreign) : this.#managed,
       foreign,
       sources,
+      podPolicy: this.#podPolicy,
       sourceNamespaces,
     };
     const term = new Term(world, (answered) => new Writer(this.#kube, () => this.#fence(), answered), this.#log, {

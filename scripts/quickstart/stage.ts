@@ -26,6 +26,8 @@ export interface Stage {
   readonly system: string;
   /** Begins the names of namespaces, so that they meet nothing that is there already. */
   readonly prefix: string;
+  /** Whether the API server takes the policy that adds pull secrets to new pods: that of Kubernetes 1.36 does. */
+  readonly hasPodPolicy: boolean;
   /** What is to be seen of it: for a person who wants to try kubectl. */
   readonly kubectl: string;
   /** Takes everything away that was made on it. */
@@ -36,6 +38,8 @@ interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly roleRef?: { readonly name: string };
+  /** Of a policy's binding. */
+  readonly spec?: { readonly policyName?: string };
 }
 
 /** A control plane of its own, which ends with the quickstart. */
@@ -46,7 +50,8 @@ export async function embeddedStage(say: (line: string) => void): Promise<Stage>
     await api.close();
     await stop();
   };
-  return { api, kubeconfig, scratch, system: SHIPPED_NAMESPACE, prefix: '', kubectl: join(assets, 'kubectl'), leave };
+  const hasPodPolicy = await servesPolicies(api);
+  return { api, kubeconfig, scratch, system: SHIPPED_NAMESPACE, prefix: '', hasPodPolicy, kubectl: join(assets, 'kubectl'), leave };
 }
 
 /** A cluster that is there already. Everything made on it has a name of its own, and is taken away again. */
@@ -60,17 +65,18 @@ export async function existingStage(kubeconfig: string): Promise<Stage> {
   }
   const system = `regcred-quickstart-${randomBytes(2).toString('hex')}`;
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
+  const hasPodPolicy = await servesPolicies(api);
   const leave = async () => {
-    await removeAll(api, system);
+    await removeAll(api, system, hasPodPolicy);
     await api.close();
     rmSync(scratch, { recursive: true, force: true });
   };
-  return { api, kubeconfig, scratch, system, prefix: `${system}-`, kubectl: 'kubectl', leave };
+  return { api, kubeconfig, scratch, system, prefix: `${system}-`, hasPodPolicy, kubectl: 'kubectl', leave };
 }
 
 /** Installs the API and the operator's rights as they are shipped, under names of the stage. */
-export async function install({ api, system }: Stage): Promise<void> {
-  for (const manifest of manifests(system)) await api.call('POST', collectionOf(manifest), { body: manifest });
+export async function install({ api, system, hasPodPolicy }: Stage): Promise<void> {
+  for (const manifest of manifests(system, hasPodPolicy)) await api.call('POST', collectionOf(manifest), { body: manifest });
   await eventually('the API is served', async () => {
     const crd = await api.call<{ status?: { conditions?: { type: string; status: string }[] } }>('GET', `${CRD_PATH}/${CRD}`);
     if (!crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True'))
@@ -78,8 +84,14 @@ export async function install({ api, system }: Stage): Promise<void> {
   });
 }
 
-function manifests(system: string): Manifest[] {
-  const files = ['crds/registrycredentials.yaml', 'manifests/namespace.yaml', 'manifests/rbac.yaml'];
+async function servesPolicies(api: Kube): Promise<boolean> {
+  const { resources } = await api.call<{ resources: { name: string }[] }>('GET', '/apis/admissionregistration.k8s.io/v1');
+  return resources.some(({ name }) => name === 'mutatingadmissionpolicies');
+}
+
+function manifests(system: string, hasPodPolicy: boolean): Manifest[] {
+  const policy = hasPodPolicy ? ['manifests/components/pod-injection/policy.yaml'] : [];
+  const files = ['crds/registrycredentials.yaml', 'manifests/namespace.yaml', 'manifests/rbac.yaml', ...policy];
   const shipped = files.flatMap((file) =>
     parseAllDocuments(readFileSync(join(ROOT, file), 'utf8')).map((document) => document.toJS() as Manifest),
   );
@@ -96,11 +108,13 @@ function renamed(manifest: Manifest, system: string): Manifest {
     ...moved,
     metadata: { ...moved.metadata, name: own(moved.metadata.name) },
     ...(moved.roleRef && { roleRef: { ...moved.roleRef, name: own(moved.roleRef.name) } }),
+    ...(moved.spec?.policyName && { spec: { ...moved.spec, policyName: own(moved.spec.policyName) } }),
   };
 }
 
 function collectionOf({ kind, metadata: { namespace } }: Manifest): string {
   const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const admission = '/apis/admissionregistration.k8s.io/v1';
   const paths: Record<string, string> = {
     CustomResourceDefinition: CRD_PATH,
     Namespace: '/api/v1/namespaces',
@@ -109,11 +123,13 @@ function collectionOf({ kind, metadata: { namespace } }: Manifest): string {
     ClusterRoleBinding: `${rbac}/clusterrolebindings`,
     Role: `${rbac}/namespaces/${namespace}/roles`,
     RoleBinding: `${rbac}/namespaces/${namespace}/rolebindings`,
+    MutatingAdmissionPolicy: `${admission}/mutatingadmissionpolicies`,
+    MutatingAdmissionPolicyBinding: `${admission}/mutatingadmissionpolicybindings`,
   };
   return paths[kind] as string;
 }
 
-async function removeAll(api: Kube, system: string): Promise<void> {
+async function removeAll(api: Kube, system: string, hasPodPolicy: boolean): Promise<void> {
   const credentials = '/apis/regcred.dev/v1alpha1/registrycredentials';
   const { items } = await api.call<{ items: Manifest[] }>('GET', credentials).catch(() => ({ items: [] }));
   // The operator is gone by now, and with it whoever would let them go. What they made lies in the namespaces below.
@@ -125,7 +141,7 @@ async function removeAll(api: Kube, system: string): Promise<void> {
       .map(({ metadata }) => metadata.name)
       .filter((name) => name.startsWith(`${system}-`))
       .map((name) => `/api/v1/namespaces/${name}`),
-    ...manifests(system)
+    ...manifests(system, hasPodPolicy)
       .reverse()
       .map((manifest) => `${collectionOf(manifest)}/${manifest.metadata.name}`),
   ];

@@ -41,9 +41,11 @@ export async function play(telling: Telling): Promise<void> {
   const placed = await place(telling, name, there);
   const added = await addNamespace(telling, name);
   await createPod(telling, name, added);
-  await rotate(telling, name, [...placed, added]);
+  const early = await applyTogether(telling, name);
+  const all = [...placed, added, ...early];
+  await rotate(telling, name, all);
   await repair(telling, name, added);
-  if (!keep) await takeBack(telling, name, [...placed, added]);
+  if (!keep) await takeBack(telling, name, all);
 }
 
 /** The source, and the namespaces as they may be before anybody thinks of pull secrets. */
@@ -118,19 +120,47 @@ async function addNamespace({ stage: { api, prefix }, eyes, screen }: Telling, n
   return namespace;
 }
 
-async function createPod({ stage: { api }, screen, source }: Telling, name: string, namespace: string): Promise<void> {
-  screen.heading('5. A pod in it that says nothing of pull secrets');
+async function createPod(telling: Telling, name: string, namespace: string): Promise<void> {
+  telling.screen.heading('5. A pod in it that says nothing of pull secrets');
+  const names = await pullSecretsOfPod(telling, namespace);
+  hold(names.includes(name), `the pod has imagePullSecrets [${names.join(', ')}], without ${name}`);
+  telling.screen.done(`The API server gave it imagePullSecrets: [${names.join(', ')}]`);
+}
+
+/** As Helm and Argo CD do it: the pod may be there before its ServiceAccount could be patched. */
+async function applyTogether(telling: Telling, name: string): Promise<string[]> {
+  const { stage, eyes, screen } = telling;
+  screen.heading('6. A namespace and a pod in it, applied together');
+  if (!stage.hasPodPolicy) {
+    screen.line(
+      '  Left out: this cluster does not serve MutatingAdmissionPolicy (Kubernetes 1.36 and newer do), so such a pod may be too early.',
+    );
+    return [];
+  }
+  const namespace = `${stage.prefix}team-early`;
+  const since = performance.now();
+  await stage.api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+  // Before there is a default ServiceAccount the API server admits no pod, and whoever makes it tries again.
+  const names = await eventually('the pod is admitted', () => pullSecretsOfPod(telling, namespace));
+  const ms = performance.now() - since;
+  hold(names.includes(name), `the pod has imagePullSecrets [${names.join(', ')}], without ${name}`);
+  screen.done(`The pod was admitted with imagePullSecrets: [${names.join(', ')}], by the policy if not by its ServiceAccount`, ms);
+  await eyes.until(`${namespace} gets its pull secret`, () => eyes.isPlaced(namespace, name) || undefined);
+  screen.done('The Secret that it names is there', performance.now() - since);
+  return [namespace];
+}
+
+/** What admission makes of a pod without a list of its own. */
+async function pullSecretsOfPod({ stage: { api }, source }: Telling, namespace: string): Promise<string[]> {
   const image = `${(source.server ?? 'registry.example.com').replace(/^https?:\/\//, '').replace('*', 'www')}/acme/shop:1`;
   // The gate keeps it from ever being run: only what admission makes of it is to be seen.
   const spec = { containers: [{ name: 'shop', image }], schedulingGates: [{ name: 'regcred.dev/quickstart' }] };
   const pod = await api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, { body: { metadata: { name: 'shop' }, spec } });
-  const names = (pod.spec.imagePullSecrets ?? []).map((entry) => entry.name);
-  hold(names.includes(name), `the pod has imagePullSecrets [${names.join(', ')}], without ${name}`);
-  screen.done(`The API server gave it imagePullSecrets: [${names.join(', ')}]`);
+  return (pod.spec.imagePullSecrets ?? []).map((entry) => entry.name);
 }
 
 async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
-  screen.heading('6. The password is rotated');
+  screen.heading('7. The password is rotated');
   const before = await dockerConfig(api, namespaces[0] as string, name);
   const auth = Buffer.from('octocat:sample-password-2').toString('base64');
   const auths = Object.fromEntries(Object.keys(before.auths).map((server) => [server, { auth }]));
@@ -154,7 +184,7 @@ async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: s
 }
 
 async function repair({ stage: { api }, eyes, screen }: Telling, name: string, namespace: string): Promise<void> {
-  screen.heading('7. Somebody takes the reference away');
+  screen.heading('8. Somebody takes the reference away');
   const before = eyes.accounts.get(namespace, 'default')?.resourceVersion;
   const since = performance.now();
   const stripped = await api.call<{ metadata: { resourceVersion: string } }>(
@@ -170,7 +200,7 @@ async function repair({ stage: { api }, eyes, screen }: Telling, name: string, n
 }
 
 async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
-  screen.heading('8. The RegistryCredential is deleted');
+  screen.heading('9. The RegistryCredential is deleted');
   const since = performance.now();
   await api.call('DELETE', `${CREDENTIALS}/${name}`);
   await eyes.until('everything is taken back', () => {

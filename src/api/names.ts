@@ -7,6 +7,9 @@ export const KIND = 'RegistryCredential';
 /** The field manager of every write, so that `managedFieldsManagers` in Argo CD can name it. */
 export const MANAGER = 'regcred';
 
+/** The MutatingAdmissionPolicy that adds the names of our Secrets to new pods, and its binding (manifests/components/pod-injection). */
+export const POD_POLICY = 'regcred.dev';
+
 /** Stands on a RegistryCredential until everything made for it has been taken back. */
 export const FINALIZER = 'regcred.dev/cleanup';
 

@@ -5,6 +5,7 @@ export const CONDITION = {
   sourcesReady: 'SourcesReady',
   secretsSynced: 'SecretsSynced',
   serviceAccountsSynced: 'ServiceAccountsSynced',
+  podInjection: 'PodInjection',
 } as const;
 
 export const REASON = {
@@ -47,6 +48,13 @@ export const REASON = {
   forbidden: 'Forbidden',
   refused: 'Refused',
   unavailable: 'Unavailable',
+
+  // Whether the API server adds the name of the Secret to new pods, and if not, why.
+  injected: 'Injected',
+  podInjectionOff: 'PodInjectionOff',
+  policyNotInstalled: 'PolicyNotInstalled',
+  policyNotServed: 'PolicyNotServed',
+  selectorOnAccounts: 'SelectorOnAccounts',
 
   // Only in Events.
   rotated: 'Rotated',

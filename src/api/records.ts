@@ -54,6 +54,16 @@ export interface OwnerReference {
   readonly controller?: boolean;
 }
 
+/**
+ * Whether the cluster has the policy that adds our names to new pods:
+ * - installed: it and its binding are there
+ * - notInstalled: one of them is not
+ * - notServed: the API server knows no such policies
+ * - unreadable: we may not look
+ * - unknown: not looked yet, or no answer
+ */
+export type PodPolicyState = 'installed' | 'notInstalled' | 'notServed' | 'unreadable' | 'unknown';
+
 /** A Secret that credentials are read from: the only record with secret values in it. */
 export interface SourceRecord extends ObjectRecord {
   readonly type: string;

@@ -204,6 +204,10 @@ export interface RegistryCredentialSpec {
     };
   };
   /**
+   * Whether the API server adds the name of the Secret to the imagePullSecrets of new pods itself, at their admission, where the policy for that is installed (docs/pods.md). Append adds it, behind what the pod has, to pods whose ServiceAccount is named by a glob in serviceAccounts.names: at admission no labels of ServiceAccounts are to be seen. None leaves pods alone: they have what their ServiceAccount had when they were made.
+   */
+  podInjection: 'Append' | 'None';
+  /**
    * The name of the Secret in every namespace. Default: the name of the RegistryCredential. After a change the new Secret takes the place of the old one.
    */
   secretName?: string;
@@ -247,7 +251,7 @@ export interface RegistryCredentialStatus {
    */
   observedGeneration?: number;
   /**
-   * Ready sums up the others: SourcesReady (the sources are there and valid), SecretsSynced (the Secret is in place everywhere) and ServiceAccountsSynced (the references are). Unknown means that work is under way, False that a person must act; the message says what to do.
+   * Ready sums up SourcesReady (the sources are there and valid), SecretsSynced (the Secret is in place everywhere) and ServiceAccountsSynced (the references are). Unknown means that work is under way, False that a person must act; the message says what to do. PodInjection tells whether the API server adds the name of the Secret to new pods, and is no part of Ready.
    *
    * @maxItems 16
    *

@@ -56,7 +56,8 @@ function sharing(most: number, large: number) {
 }
 const shared = sharing(1000, 2000);
 
-function identity({ metadata }: KubeObject): ObjectRecord {
+/** Of an object of which nothing matters but that it is there. */
+export function identity({ metadata }: KubeObject): ObjectRecord {
   const { namespace = '', name, uid, resourceVersion } = metadata;
   return { namespace, name, uid, resourceVersion };
 }

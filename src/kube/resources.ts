@@ -1,6 +1,6 @@
-import { API_VERSION, LABEL, MANAGER } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from '../api/records.ts';
-import { readAccount, readCredential, readNamespace, readSecret, readSource } from './records.ts';
+import { API_VERSION, LABEL, MANAGER, POD_POLICY } from '../api/names.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import { identity, readAccount, readCredential, readNamespace, readSecret, readSource } from './records.ts';
 import type { Target } from './watch.ts';
 
 /** Where the objects are: the only place that knows the API server's paths. */
@@ -15,6 +15,7 @@ export const path = {
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
   allLeases: '/apis/coordination.k8s.io/v1/leases',
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
+  admission: (version: 'v1' | 'v1beta1', kind: string) => `/apis/admissionregistration.k8s.io/${version}/${kind}`,
   version: '/version',
 };
 
@@ -50,3 +51,13 @@ export const sourceSecret = (namespace: string, name: string): Target<SourceReco
   fieldSelector: `metadata.name=${name}`,
   read: readSource,
 });
+
+/** The policy that adds our names to new pods, and its binding: of Kubernetes 1.36 on, before that in v1beta1 where somebody switched it on. */
+export const podPolicy = ['mutatingadmissionpolicies', 'mutatingadmissionpolicybindings'].map(
+  (kind): Target<ObjectRecord> => ({
+    path: path.admission('v1', kind),
+    olderPath: path.admission('v1beta1', kind),
+    fieldSelector: `metadata.name=${POD_POLICY}`,
+    read: identity,
+  }),
+);

@@ -7,6 +7,8 @@ import type { KubeObject } from './records.ts';
 export interface Target<R> {
   /** The path of the collection, for example /api/v1/namespaces. */
   readonly path: string;
+  /** The same in an older version of the API, for API servers that know none at `path`. */
+  readonly olderPath?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly read: (object: KubeObject) => R;
@@ -53,6 +55,7 @@ export async function* watch<R>(
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<R>, void, undefined> {
   let resourceVersion: string | undefined;
+  let { path } = target;
   let failures = 0;
   while (!signal.aborted) {
     const begun = performance.now();
@@ -60,7 +63,7 @@ export async function* watch<R>(
       if (resourceVersion === undefined) {
         yield { type: 'init' };
         let listed = '';
-        for await (const page of pages(kube, target, signal)) {
+        for await (const page of pages(kube, { ...target, path }, signal)) {
           for (const item of page.items) yield { type: 'listed', record: target.read(item) };
           listed = page.metadata.resourceVersion;
         }
@@ -68,7 +71,7 @@ export async function* watch<R>(
         resourceVersion = listed;
         yield { type: 'initDone', resourceVersion };
       }
-      for await (const { type, object } of kube.lines<WatchLine>(target.path, watchCall(target, resourceVersion, signal))) {
+      for await (const { type, object } of kube.lines<WatchLine>(path, watchCall(target, resourceVersion, signal))) {
         if (type === 'ERROR') throw new KubeError(object.message ?? 'the watch failed', object.code ?? 0, object);
         failures = 0;
         resourceVersion = object.metadata.resourceVersion;
@@ -82,6 +85,12 @@ export async function* watch<R>(
       // Too old to go on from, or a kind that is not served any more and may come back empty: all has to be listed anew.
       if (isExpired(error) || isNotFound(error)) resourceVersion = undefined;
       if (isExpired(error) && failures++ === 0) continue;
+      if (isNotFound(error)) {
+        // The older one at once; and in the end again the newer, as the cluster may be upgraded.
+        const older = path === target.path ? target.olderPath : undefined;
+        path = older ?? target.path;
+        if (older !== undefined) continue;
+      }
       yield { type: 'failed', error };
     }
     await delay(retryMs(failures++), undefined, { signal }).catch(() => {});

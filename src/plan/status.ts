@@ -1,5 +1,6 @@
 import { CONDITION, type Problem, REASON, type Reason } from '../api/reasons.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
+import type { Injection } from './injection.ts';
 import { type Intent, isEnding, leavesAccounts } from './intent.ts';
 
 type Counters = NonNullable<RegistryCredentialStatus['namespaces']>;
@@ -15,6 +16,7 @@ export interface Facts {
   readonly suspended: boolean;
   /** Whether spec.serviceAccounts asks for any at all. */
   readonly wantsAccounts: boolean;
+  readonly injection: Injection;
   readonly sources:
     | { readonly state: 'loading' }
     | { readonly state: 'invalid'; readonly problems: readonly Problem[] }
@@ -66,6 +68,7 @@ function verdictsOf(facts: Facts): Record<string, Verdict> {
     [CONDITION.sourcesReady]: sources,
     [CONDITION.secretsSynced]: secrets,
     [CONDITION.serviceAccountsSynced]: accounts,
+    [CONDITION.podInjection]: injectionVerdict(facts),
   };
 }
 
@@ -137,6 +140,51 @@ function sideVerdict(facts: Facts, side: Side, one: string, many: string, what: 
     return yes(REASON.synced, `${what} is not wanted anywhere at present.`);
   }
   return yes(REASON.synced, `${what} is in place in ${count(counters.desired, one, many)}.`);
+}
+
+/** For itself, and no part of Ready: the ServiceAccounts are the way that every cluster has. */
+function injectionVerdict(facts: Facts): Verdict {
+  const { secretName, injection } = facts;
+  const instead = 'New pods have what their ServiceAccount had when they were made; one made too early has to be made again.';
+  if (isEnding(facts)) return no(REASON.deleting, 'No name is added to new pods: the RegistryCredential is being deleted.');
+  if (facts.mode === 'hold') return no(REASON.suspended, `spec.suspend is true: no name is added to new pods. ${instead}`);
+  switch (injection) {
+    case 'injected':
+      return yes(REASON.injected, `The API server adds ${secretName} to the imagePullSecrets of new pods that lack it.`);
+    case 'byNameOnly':
+      return yes(
+        REASON.selectorOnAccounts,
+        `The API server adds ${secretName} to new pods that lack it, where spec.serviceAccounts.names means their ServiceAccount. It cannot see labels of ServiceAccounts: pods of those that only spec.serviceAccounts.selector means have what their ServiceAccount had.`,
+      );
+    case 'bySelectorOnly':
+      return no(
+        REASON.selectorOnAccounts,
+        `spec.serviceAccounts has no names, and the API server cannot see labels of ServiceAccounts when a pod is made. ${instead} Name the ServiceAccounts, by globs, to have the name added.`,
+      );
+    case 'noAccounts':
+      return no(REASON.podInjectionOff, 'spec.serviceAccounts means none, so no name is added to pods.');
+    case 'off':
+      return no(REASON.podInjectionOff, `spec.podInjection is None. ${instead}`);
+    case 'notInstalled':
+      return no(
+        REASON.policyNotInstalled,
+        `The policy that adds ${secretName} to new pods is not installed. ${instead} kubectl apply -k manifests/components/pod-injection installs it.`,
+      );
+    case 'notServed':
+      return no(
+        REASON.policyNotServed,
+        `This cluster does not serve MutatingAdmissionPolicy (Kubernetes 1.36 and newer do), so no name is added to new pods. ${instead}`,
+      );
+    case 'unreadable':
+      return unknown(
+        REASON.forbidden,
+        'Whether the policy that adds the name to new pods is installed may not be looked at. Give the operator the rights that manifests/rbac.yaml lists.',
+      );
+    case 'unknown':
+      return unknown(REASON.resolving, 'Whether the policy that adds the name to new pods is installed is not known yet.');
+    default:
+      return injection satisfies never;
+  }
 }
 
 function sayUnmatched(parts: readonly string[]): string {

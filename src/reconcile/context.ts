@@ -1,4 +1,12 @@
-import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import type {
+  AccountRecord,
+  CredentialRecord,
+  NamespaceRecord,
+  ObjectRecord,
+  PodPolicyState,
+  SecretRecord,
+  SourceRecord,
+} from '../api/records.ts';
 import type { Failure as FailureKind } from '../kube/errors.ts';
 import type { Watches } from '../kube/follow.ts';
 import type { Ours } from '../kube/ours-by-name.ts';
@@ -23,6 +31,8 @@ export interface World {
   readonly foreign: Watches<SecretRecord>;
   /** By namespace/name. */
   readonly sources: Watches<SourceRecord>;
+  /** Whether the API server adds our names to pods: for the status alone. */
+  readonly podPolicy: { readonly state: PodPolicyState };
   /** Where sources may be. Where that is limited, Secrets are asked for by name only. */
   readonly sourceNamespaces: readonly string[] | undefined;
 }

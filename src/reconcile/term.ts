@@ -2,6 +2,7 @@ import { isOverloaded, retryAfterMsOf } from '../kube/errors.ts';
 import type { Answered, Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
 import type { Contest } from '../plan/contest.ts';
+import { injectionOf } from '../plan/injection.ts';
 import { type Intent, isEnding, secretNameOf } from '../plan/intent.ts';
 import type { Facts, Side } from '../plan/status.ts';
 import { matchNothing, wantsAccounts } from '../plan/targets.ts';
@@ -145,6 +146,7 @@ function factsOf(context: Context, name: string): Facts | undefined {
     mode: intent?.mode ?? 'place',
     suspended: credential.spec.suspend,
     wantsAccounts: wantsAccounts(credential.spec),
+    injection: injectionOf(credential.spec, context.world.podPolicy.state),
     sources: book.sources,
     blocked: book.blocked,
     unmatched: matchNothing(credential.spec, targetsOf(context.world, book)),

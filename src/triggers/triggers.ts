@@ -58,6 +58,11 @@ export class Triggers {
     }
   }
 
+  /** The policy that adds our names to pods came or went: each credential's status tells of it. */
+  podPolicy(): void {
+    for (const { name } of this.#credentials.all()) this.#credential(name);
+  }
+
   /** A source changed, or its watch came to know it. */
   source({ namespace, name }: Pick<ObjectRecord, 'namespace' | 'name'>): void {
     for (const credential of this.#credentials.all()) {

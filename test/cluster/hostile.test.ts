@@ -46,6 +46,7 @@ describe('Hostile input', () => {
           exclude: { names: many(256, (n) => fill('z', 63, n)), selector },
         },
         serviceAccounts: { names: ['default', ...many(255, (n) => fill('*a', 253, n))], selector },
+        podInjection: 'Append',
         secretName: fill(`${scene.name}.`, 253),
         secretMetadata: {
           labels: Object.fromEntries(many(32, (n) => [fill(`${'d.'.repeat(126)}d/`, 316, n), fill('x', 63)])),
@@ -90,7 +91,7 @@ describe('Hostile input', () => {
       const source = { namespace: SOURCES, name: fill(`${scene.name}-`, 253), key: fill('k', 253) };
       const name = await scene.credential(largest(source), longName());
       await scene.ready('False', 'SourceMissing', name);
-      // Four conditions of 1 KiB at most.
+      // Five conditions of 1 KiB at most.
       expect(JSON.stringify(await scene.status(name)).length).to.be.below(8192);
       await operatorIsWell();
       await scene.deleteCredential(name);

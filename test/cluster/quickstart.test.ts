@@ -9,6 +9,9 @@ import { canaries } from '../support/hooks.ts';
 
 const SCRIPT = resolve(import.meta.dirname, '../../scripts/quickstart.ts');
 
+const KINDS =
+  'namespaces,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,crds,mutatingadmissionpolicies,mutatingadmissionpolicybindings';
+
 const running = new Set<ChildProcess>();
 
 function quickstart(...args: string[]) {
@@ -36,6 +39,7 @@ describe('The quickstart', () => {
       'team-a: the Secret acme is there',
       'Ready: The Secret acme is in place in 5 namespaces',
       'imagePullSecrets: [acme]',
+      'The pod was admitted with imagePullSecrets: [acme]',
       'hold the new password',
       'stripped, and repaired',
       'Every Secret and every reference is gone',
@@ -61,9 +65,9 @@ describe('The quickstart', () => {
       if (!found) throw new Error(run.output());
       return found as unknown as [string, string];
     });
-    await eventually('the status has all six namespaces', async () => {
+    await eventually('the status has all seven namespaces', async () => {
       expect(await kubectl({ assets: cluster.controlPlane.assets, kubeconfig }, 'get', 'regcred', 'acme')).to.match(
-        /acme +True +Synced +6\/6/,
+        /acme +True +Synced +7\/7/,
       );
     });
     expect(await ended(run.child, 'SIGINT')).to.equal(0);
@@ -75,8 +79,7 @@ describe('The quickstart', () => {
     after(() => own.stop());
 
     it('plays in namespaces of its own, and leaves nothing behind', async () => {
-      const all = () =>
-        kubectl(own, 'get', 'namespaces,serviceaccounts,clusterroles,clusterrolebindings,roles,rolebindings,crds', '-A', '-o', 'name');
+      const all = () => kubectl(own, 'get', KINDS, '-A', '-o', 'name');
       const before = await all();
       const run = quickstart('--kubeconfig', own.kubeconfig);
       expect(await run.exit, run.output()).to.equal(0);

@@ -126,6 +126,18 @@ describe('Without the right to', () => {
     },
     healed: leadsAgain,
   });
+  /** Placing goes on, and the status tells that something cannot be told. */
+  const notTold = (resource: string): Case => ({
+    restart: nothing,
+    seen: async (scene) => {
+      await leadsAgain(scene);
+      await injection(scene, 'Forbidden');
+      await logged('A watch is interrupted; trying on.', `cannot list resource "${resource}"`);
+    },
+    healed: (scene) => injection(scene, 'PolicyNotInstalled'),
+  });
+  const injection = (scene: Scene, reason: string) =>
+    eventually(`PodInjection says ${reason}`, async () => expect((await scene.condition('PodInjection')).reason).to.equal(reason));
   const noLease = (verb: string, between: () => Promise<unknown> = nothing): Case => ({
     restart: between,
     seen: async () => {
@@ -195,6 +207,10 @@ describe('Without the right to', () => {
     'list serviceaccounts': notListed('serviceaccounts'),
     'watch serviceaccounts': notWatched('serviceaccounts'),
     'patch serviceaccounts': forbidden('patch', 'serviceaccounts', undefined, wanted),
+    'list mutatingadmissionpolicies': notTold('mutatingadmissionpolicies'),
+    'watch mutatingadmissionpolicies': notWatched('mutatingadmissionpolicies'),
+    'list mutatingadmissionpolicybindings': notTold('mutatingadmissionpolicybindings'),
+    'watch mutatingadmissionpolicybindings': notWatched('mutatingadmissionpolicybindings'),
     'create leases': noLease('create', () => cluster.kubectl('delete', 'lease', 'regcred', '-n', 'regcred-system')),
     'get leases': noLease('get'),
     'update leases': noLease('update'),

@@ -32,11 +32,18 @@ describe('The status', () => {
     await scene.placed(1);
     await eventually('there is an Event', async () => expect(await scene.events()).to.have.lengthOf(1));
     const described = await cluster.kubectl('describe', 'regcred', scene.name);
-    for (const text of ['SourcesReady', 'SecretsSynced', 'ServiceAccountsSynced', 'Normal  Synced', 'is in place in 1 namespace'])
+    for (const text of [
+      'SourcesReady',
+      'SecretsSynced',
+      'ServiceAccountsSynced',
+      'PodInjection',
+      'Normal  Synced',
+      'is in place in 1 namespace',
+    ])
       expect(described).to.contain(text);
   });
 
-  it('has four conditions, each with a generation, a CamelCase reason and a sentence', async () => {
+  it('has five conditions, each with a generation, a CamelCase reason and a sentence', async () => {
     await scene.placed(2);
     const { metadata } = await scene.credentialObject();
     const { conditions, observedGeneration, ...counts } = await scene.status();
@@ -46,6 +53,7 @@ describe('The status', () => {
       'SourcesReady=True',
       'SecretsSynced=True',
       'ServiceAccountsSynced=True',
+      'PodInjection=False',
     ]);
     for (const condition of conditions ?? []) {
       expect(condition.observedGeneration).to.equal(metadata.generation);

@@ -15,6 +15,7 @@ type WithSpec<R extends { readonly spec: RegistryCredentialSpec }> = Partial<Omi
 export const spec = (mods: Partial<RegistryCredentialSpec> = {}): RegistryCredentialSpec => ({
   namespaces: { names: ['*'] },
   serviceAccounts: { names: ['default'] },
+  podInjection: 'Append',
   conflictPolicy: 'Fail',
   deletionPolicy: 'Delete',
   suspend: false,

@@ -51,8 +51,12 @@ const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:re
 /** Told of every control plane of this process, with an administrator's kubeconfig; what each returns is called before the end. */
 export const observers: ((kubeconfig: string) => () => Promise<void>)[] = [];
 
-/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. */
-export async function startControlPlane(say: (line: string) => void, alsoAudited: readonly object[] = []): Promise<ControlPlane> {
+/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. `flags`: more of the API server's own. */
+export async function startControlPlane(
+  say: (line: string) => void,
+  alsoAudited: readonly object[] = [],
+  flags: Readonly<Record<string, string>> = {},
+): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
   const auditLog = join(scratch, 'audit.log');
@@ -69,6 +73,7 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
       'audit-policy-file': auditPolicy,
       'audit-log-path': auditLog,
       'audit-log-maxsize': '10000', // Megabytes: it is read as one file.
+      ...flags,
     },
   });
   const { kubeconfigPath: kubeconfig, etcdURL: etcdUrl = '', apiServerPort } = await environment.start();

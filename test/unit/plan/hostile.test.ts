@@ -67,7 +67,14 @@ describe('A hostile source', () => {
       return;
     }
     const none = { counters: { desired: 0, synced: 0, failed: 0, conflicted: 0 }, pending: 0, failures: [] };
-    const facts = { generation: 1, secretName: 'acme', mode: 'place' as const, suspended: false, wantsAccounts: true };
+    const facts = {
+      generation: 1,
+      secretName: 'acme',
+      mode: 'place' as const,
+      suspended: false,
+      wantsAccounts: true,
+      injection: 'injected' as const,
+    };
     const status = JSON.stringify(statusOf({ ...facts, sources: resolution, secrets: none, accounts: none }, undefined, new Date(0)));
     expect(status.length).to.be.below(8192);
     for (const { message } of resolution.problems) {

@@ -18,6 +18,7 @@ const facts = (mods: Partial<Facts> = {}): Facts => ({
   mode: 'place',
   suspended: false,
   wantsAccounts: true,
+  injection: 'injected',
   sources: { state: 'ready', servers: 2 },
   secrets: side(2),
   accounts: side(3),
@@ -77,6 +78,12 @@ describe('The status', () => {
         { type: 'SourcesReady', ...same, reason: 'Resolved', message: 'All sources are valid; they hold credentials for 2 servers.' },
         { type: 'SecretsSynced', ...same, reason: 'Synced', message: 'The Secret acme is in place in 2 namespaces.' },
         { type: 'ServiceAccountsSynced', ...same, reason: 'Synced', message: 'The reference is in place in 3 ServiceAccounts.' },
+        {
+          type: 'PodInjection',
+          ...same,
+          reason: 'Injected',
+          message: 'The API server adds acme to the imagePullSecrets of new pods that lack it.',
+        },
       ],
     });
   });
@@ -218,6 +225,35 @@ describe('The status', () => {
     it(`${what} (${type})`, () => expect(condition(type, status(mods))).to.deep.equal(want));
   }
 
+  const injections: Record<string, readonly [mods: Partial<Facts>, want: readonly [status: string, reason: string, words: string]]> = {
+    'where the policy is installed': [{}, ['True', 'Injected', 'adds acme to the imagePullSecrets of new pods']],
+    'where some accounts are meant by labels': [{ injection: 'byNameOnly' }, ['True', 'SelectorOnAccounts', 'cannot see labels']],
+    'where all accounts are meant by labels': [
+      { injection: 'bySelectorOnly' },
+      ['False', 'SelectorOnAccounts', 'Name the ServiceAccounts'],
+    ],
+    'where no accounts are meant': [{ injection: 'noAccounts' }, ['False', 'PodInjectionOff', 'means none']],
+    'where nobody wants it': [{ injection: 'off' }, ['False', 'PodInjectionOff', 'spec.podInjection is None']],
+    'where the policy is not there': [
+      { injection: 'notInstalled' },
+      ['False', 'PolicyNotInstalled', 'kubectl apply -k manifests/components/pod-injection'],
+    ],
+    'where there can be no policy': [{ injection: 'notServed' }, ['False', 'PolicyNotServed', 'Kubernetes 1.36']],
+    'where we may not look': [{ injection: 'unreadable' }, ['Unknown', 'Forbidden', 'manifests/rbac.yaml']],
+    'before it was looked': [{ injection: 'unknown' }, ['Unknown', 'Resolving', 'not known yet']],
+    'while it is suspended': [suspended, ['False', 'Suspended', 'spec.suspend is true']],
+    'while it is being deleted': [{ mode: 'remove' }, ['False', 'Deleting', 'being deleted']],
+  };
+  for (const [where, [mods, [holds, reason, words]]] of Object.entries(injections)) {
+    it(`tells whether new pods get the name, ${where}, and is no less Ready for it`, () => {
+      const [is, why, message] = condition('PodInjection', status(mods));
+      expect([is, why]).to.deep.equal([holds, reason]);
+      expect(message).to.contain(words);
+      const { injection: _, ...others } = mods;
+      expect(condition('Ready', status(mods))).to.deep.equal(condition('Ready', status(others)));
+    });
+  }
+
   it('gives the most frequent reason of many, and the first by name of equally frequent ones', () => {
     const reasonOf = (...reasons: string[]) =>
       condition('SecretsSynced', status({ secrets: side(9, 0, { failures: reasons.map((reason) => failure({ reason })) }) }))[1];
@@ -235,6 +271,7 @@ describe('The status', () => {
       ['SourcesReady', '2026-01-01T00:00:00Z', 5],
       ['SecretsSynced', '2026-03-04T05:06:07Z', 5],
       ['ServiceAccountsSynced', '2026-01-01T00:00:00Z', 5],
+      ['PodInjection', '2026-01-01T00:00:00Z', 5],
     ]);
     expect(conditions?.[1]?.message).to.contain('3 servers');
   });

@@ -22,6 +22,7 @@ const facts = (mods: Partial<Facts> = {}): Facts => ({
   mode: 'place',
   suspended: false,
   wantsAccounts: true,
+  injection: 'injected',
   sources: { state: 'ready', servers: 1 },
   secrets: side(2),
   accounts: side(2),

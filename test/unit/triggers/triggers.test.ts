@@ -53,6 +53,11 @@ describe('What a change concerns:', () => {
       change: (on) => on.namespace(undefined, namespace()),
       want: ['accounts shop', 'secret other shop'],
     },
+    'the policy for new pods, that comes or goes: every credential, which tells of it': {
+      credentials: [byLabel, other],
+      change: (on) => on.podPolicy(),
+      want: ['credential acme', 'credential other'],
+    },
     'a namespace that nobody wants: nobody': { credentials: [byLabel], change: (on) => on.namespace(undefined, namespace()), want: [] },
     'a namespace that got the label': {
       credentials: [byLabel, other],
