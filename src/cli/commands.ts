@@ -3,11 +3,18 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { type CleanupFlags, cleanup } from './cleanup.ts';
 import { SCRIPTS, SHELLS } from './completion.ts';
 import { type CreateFlags, create } from './create.ts';
+import { type DoctorFlags, doctor } from './doctor/doctor.ts';
 import { type StatusFlags, status } from './status.ts';
 import { type Answer, Unusable, type World } from './world.ts';
 
 export function commands(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command[] {
-  return [createCommand(world, answer), statusCommand(world, answer), cleanupCommand(world, answer), completionCommand(world, answer)];
+  return [
+    createCommand(world, answer),
+    statusCommand(world, answer),
+    doctorCommand(world, answer),
+    cleanupCommand(world, answer),
+    completionCommand(world, answer),
+  ];
 }
 
 function createCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
@@ -100,6 +107,44 @@ Examples:
 Exit codes: 0 all are Ready; 1 one is not; 2 it cannot be seen, and standard error says why.`,
     )
     .action((name: string | undefined, flags: StatusFlags) => answer(status(name, flags, world)));
+}
+
+function doctorCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {
+  const { program } = world;
+  return command('doctor', world)
+    .summary('say why a pod cannot pull its image, and what to do')
+    .description(
+      'Goes through all that has to be right for an image to be pulled, step by step, and says what to do about the first that is not.\n\n' +
+        'It reads with your own kubeconfig and rights, says what it may not see, and writes nothing. No password is shown.',
+    )
+    .argument('[SUBJECT...]', 'pod/NAME, image IMAGE, or namespace NAME')
+    .option('-n, --namespace <NAME>', 'namespace of the pod, or to pull the image in (default: that of the context)')
+    .option('--serviceaccount <NAME>', 'of an image: the ServiceAccount that a pod would run under (default: default)')
+    .option('-f, --filename <FILE>', 'everything in a file of manifests that pods are made of; - for standard input')
+    .option('--pull', 'ask the registries, too, from here and with the matching credentials; nothing is downloaded')
+    .addOption(kubeconfig())
+    .addOption(context())
+    .addOption(new Option('-o, --output <FORMAT>', 'print the findings for programs').choices(['yaml', 'json']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  # Why is this pod in ImagePullBackOff?
+  ${program} doctor pod/web-0 -n shop
+
+  # Could a pod there pull this image? Ask the registry as well
+  ${program} doctor image ghcr.io/acme/app:1 -n shop --serviceaccount default --pull
+
+  # Is everything in place in a namespace, and which pods wait?
+  ${program} doctor namespace shop
+
+  # Before it is applied
+  ${program} doctor -f deployment.yaml
+
+Marks: ✔ as it should be; ✘ wrong; ? cannot be told from here; · to be known.
+Exit codes: 0 fine; 1 something was found; 2 nothing was found, but not all could be seen, or it could not look at all.`,
+    )
+    .action((about: string[], flags: DoctorFlags) => answer(doctor(about, flags, world)));
 }
 
 function cleanupCommand(world: World, answer: (answered: Promise<Answer>) => Promise<void>): Command {

@@ -98,7 +98,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 export const safe = (text: string) => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ');
 
 /** As kubectl rounds it (HumanDuration in k8s.io/apimachinery/pkg/util/duration), without its second part. */
-function age(since: string | undefined, now: Date): string {
+export function age(since: string | undefined, now: Date): string {
   if (since === undefined) return '';
   const seconds = Math.max(0, Math.floor((now.getTime() - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds}s`;

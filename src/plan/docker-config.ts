@@ -16,6 +16,8 @@ export type Auths = ReadonlyMap<string, Auth>;
 /** A docker config that is one, with entries not looked into yet: one broken entry must not take the others down. */
 export interface DockerConfig {
   readonly entries: ReadonlyMap<string, unknown>;
+  /** The same by the servers as they are written there, which is what the kubelet goes by; and of two for one server both. */
+  readonly written: ReadonlyMap<string, unknown>;
   /** Whether the config names a helper that may hold the passwords (`credsStore`, `credHelpers`). */
   readonly helped: boolean;
   readonly helpedServers: readonly string[];
@@ -54,7 +56,8 @@ export function readDockerConfig(bytes: Buffer, where: string, legacy = false): 
       `${where}: there are no entries under "auths", where a docker config keeps its credentials, such as {"auths": {"ghcr.io": {"auth": …}}}. Run docker login and make the Secret from the config.json that it writes.`,
     );
   }
-  return { ok: { entries: byCanonicalServer(auths), helped, helpedServers: Object.keys(helpers).map(canonicalServer) } };
+  const written = new Map(Object.entries(auths));
+  return { ok: { entries: byCanonicalServer(auths), written, helped, helpedServers: Object.keys(helpers).map(canonicalServer) } };
 }
 
 /** Where two entries mean the same server, the one written canonically wins: it is what docker login writes. */

@@ -62,13 +62,17 @@ describe('A docker config', () => {
     });
   }
 
-  it('has entries by canonical server, and knows of the helpers', () => {
+  it('has entries by canonical server and as they are written, and knows of the helpers', () => {
     const text = JSON.stringify({ auths: { 'https://ghcr.io/': 1, 'docker.io': 2 }, credHelpers: { 'index.docker.io': 'sample' } });
     expect(readDockerConfig(Buffer.from(text), WHERE)).to.deep.equal({
       ok: {
         entries: new Map<string, unknown>([
           ['https://index.docker.io/v1/', 2],
           ['ghcr.io', 1],
+        ]),
+        written: new Map<string, unknown>([
+          ['https://ghcr.io/', 1],
+          ['docker.io', 2],
         ]),
         helped: true,
         helpedServers: ['https://index.docker.io/v1/'],
