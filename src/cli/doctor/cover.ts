@@ -1,6 +1,6 @@
 /** Which RegistryCredential should let a pod pull an image, and why it does not. */
 import { LABEL } from '../../api/names.ts';
-import type { CredentialRecord, NamespaceRecord } from '../../api/records.ts';
+import type { CredentialRecord } from '../../api/records.ts';
 import { sayServer } from '../../plan/docker-config.ts';
 import type { Image } from '../../plan/image.ts';
 import { secretNameOf } from '../../plan/intent.ts';
@@ -10,7 +10,7 @@ import { readPullSecret } from '../../plan/pull-secret.ts';
 import { canonicalServer, namesOf } from '../../plan/server.ts';
 import { coversAccount, isTarget } from '../../plan/targets.ts';
 import { readyOf } from '../view.ts';
-import type { Account, Pod, Surroundings } from './observed.ts';
+import type { Pod, Surroundings } from './observed.ts';
 
 /** Why a credential that should have done it did not. */
 export interface WhyNot {
@@ -104,7 +104,7 @@ function notNamed(credential: CredentialRecord, pod: Pod, around: Surroundings):
   if (pod.made?.isStatic)
     return {
       reason: 'StaticPod',
-      message: `The pod is read from a file of its node, so no ServiceAccount is asked, and it names no ${name}.`,
+      message: `The pod is read from a file of its node, so no ServiceAccount is asked, and it does not name ${ours}.`,
       mend: 'Give the nodes themselves credentials: the configuration of the kubelet or of the container runtime.',
     };
   if (pod.pullSecrets.some((own) => originOf(own, pod, around) === 'pod'))
@@ -115,7 +115,7 @@ function notNamed(credential: CredentialRecord, pod: Pod, around: Surroundings):
     };
   if (looked.state !== 'there') return undefined;
   const account = looked.value;
-  if (account.pullSecrets.some((entry) => entry.name === name)) return pod.made && tooEarly(name, pod, account);
+  if (account.pullSecrets.some((entry) => entry.name === name)) return pod.made && tooEarly(credential, pod);
   if (account.labels[LABEL.exclude] === 'true')
     return {
       reason: 'AccountOptedOut',
@@ -137,37 +137,34 @@ function notNamed(credential: CredentialRecord, pod: Pod, around: Surroundings):
  * (plugin/pkg/admission/serviceaccount); the admission policy appends the names of the credentials that cover the pod.
  */
 export function originOf(name: string, pod: Pod, around: Surroundings): 'account' | 'policy' | 'pod' | 'unknown' {
-  const { account, namespace, credentials } = around;
+  const { account, credentials } = around;
   if (account.state === 'there' && account.value.pullSecrets.some((entry) => entry.name === name)) return 'account';
-  const there = namespace.state === 'there' ? namespace.value : undefined;
-  const some = credentials.state === 'there' ? credentials.value : [];
-  if (there && some.some((credential) => secretNameOf(credential) === name && means(credential, there, pod.account))) return 'policy';
+  if (injectedNames(pod, around).includes(name)) return 'policy';
   return account.state === 'forbidden' || credentials.state === 'forbidden' ? 'unknown' : 'pod';
 }
 
 /** The pull secrets that a pod made of a template would have. */
-export function wouldHave(pod: Pod, { account, namespace, credentials }: Surroundings): readonly string[] {
+export function wouldHave(pod: Pod, around: Surroundings): readonly string[] {
+  const { account } = around;
   const inherited = account.state === 'there' ? account.value.pullSecrets.flatMap(({ name }) => name || []) : [];
-  const list = pod.pullSecrets.length > 0 ? pod.pullSecrets : inherited;
-  if (namespace.state !== 'there' || credentials.state !== 'there') return list;
-  const injected = credentials.value.filter((credential) => isInjected(credential) && means(credential, namespace.value, pod.account));
-  return [...new Set([...list, ...injected.map(secretNameOf)])];
+  return [...new Set([...(pod.pullSecrets.length > 0 ? pod.pullSecrets : inherited), ...injectedNames(pod, around)])];
 }
 
-/** By the name of the account: admission sees no labels of it. */
-const means = ({ deleting, spec }: CredentialRecord, namespace: NamespaceRecord, account: string) =>
-  !deleting && !spec.suspend && isTarget(spec, namespace) && matches({ names: spec.serviceAccounts.names }, { name: account, labels: {} });
+/** What the admission policy adds to new pods, where it is in force: it sees the name of a ServiceAccount, and not its labels. */
+function injectedNames({ account: name }: Pod, { namespace, credentials }: Surroundings): readonly string[] {
+  if (namespace.state !== 'there' || credentials.state !== 'there') return [];
+  return credentials.value
+    .filter(({ status }) => status?.conditions?.some((condition) => condition.type === 'PodInjection' && condition.status === 'True'))
+    .filter(({ deleting, spec }) => !deleting && !spec.suspend && isTarget(spec, namespace.value))
+    .filter(({ spec }) => matches({ names: spec.serviceAccounts.names }, { name, labels: {} }))
+    .map(secretNameOf);
+}
 
-/** Whether the API server adds the name to new pods by itself, as the status says. */
-const isInjected = ({ status }: CredentialRecord) =>
-  status?.conditions?.some(({ type, status }) => type === 'PodInjection' && status === 'True') ?? false;
-
-function tooEarly(name: string, pod: Pod, account: Account): WhyNot {
-  const late = pod.made && account.changedAt !== undefined ? Math.round((account.changedAt - pod.made.at) / 1000) : 0;
+function tooEarly(credential: CredentialRecord, pod: Pod): WhyNot {
   const again = `kubectl delete pod ${pod.made?.name} -n ${pod.namespace}`;
   return {
     reason: 'MadeTooEarly',
-    message: `The pod was made before ServiceAccount ${pod.account} had the name ${name}${late > 0 ? ` (${late} s before it was last written)` : ''}, and Kubernetes copies the list only when a pod is made.`,
+    message: `The pod was made before ServiceAccount ${pod.account} had the name ${secretNameOf(credential)} of RegistryCredential ${credential.name}, and Kubernetes copies the list only when a pod is made.`,
     mend: pod.made?.owner
       ? `Delete it, and ${pod.made.owner} makes it again, with the name: ${again}`
       : `Nobody makes it again by itself: keep its manifest, delete it, and apply it anew. ${again}`,

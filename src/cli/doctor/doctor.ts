@@ -92,7 +92,7 @@ async function answer(question: Question, namespace: string, practice: Practice)
     case 'image': {
       const { serviceaccount } = practice.flags;
       const spec = {
-        containers: [{ name: 'image', image: question.image }],
+        containers: [{ name: '', image: question.image }],
         ...(serviceaccount !== undefined && { serviceAccountName: serviceaccount }),
       };
       return [await findingOf(`image ${question.image}`, templateOf({ spec }, namespace), practice)];

@@ -2,13 +2,14 @@
 
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ANNOTATION, LABEL, MANAGER } from '../../api/names.ts';
+import type { AccountRecord } from '../../api/records.ts';
 import type { Kube } from '../../kube/client.ts';
 import { KubeError } from '../../kube/errors.ts';
 import { type KubeObject, readAccount, readCredential, readNamespace, readSource } from '../../kube/records.ts';
 import { path } from '../../kube/resources.ts';
 import { secretNameOf } from '../../plan/intent.ts';
 import { notUsable, outOfReach } from '../kubeconfig.ts';
-import type { Account, Looked, Said, Secret, Surroundings } from './observed.ts';
+import type { Looked, Said, Secret, Surroundings } from './observed.ts';
 import { type Manifest, podOf } from './subject.ts';
 
 /** Asks the cluster each thing once. */
@@ -62,9 +63,9 @@ export async function lookAtPods(cluster: Cluster, namespace: string): Promise<L
   return into(await cluster.look<List<Manifest>>(path.pods(safe(namespace)), `list pods in namespace ${namespace}`), ({ items }) => items);
 }
 
-export async function lookAtAccounts(cluster: Cluster, namespace: string): Promise<Looked<readonly Account[]>> {
+export async function lookAtAccounts(cluster: Cluster, namespace: string): Promise<Looked<readonly AccountRecord[]>> {
   const list = await cluster.look<List<KubeObject>>(path.accountsIn(safe(namespace)), `list serviceaccounts in namespace ${namespace}`);
-  return into(list, ({ items }) => items.map(accountOf));
+  return into(list, ({ items }) => items.map(readAccount));
 }
 
 /** What surrounds a pod, by its ServiceAccount and the names of its pull secrets, and by its own name where there is one. */
@@ -85,7 +86,7 @@ export async function surroundings(
         }),
   ]);
   const credentials = into(list, ({ items }) => items.map(readCredential));
-  const there = into(serviceAccount, accountOf);
+  const there = into(serviceAccount, readAccount);
   const wanted = new Set([
     ...names,
     ...(there.state === 'there' ? there.value.pullSecrets.flatMap(({ name }) => name || []) : []),
@@ -116,14 +117,6 @@ export function waiting(pods: readonly Manifest[], namespace: string): { name: s
 
 function into<T, R>(looked: Looked<T>, read: (value: T) => R): Looked<R> {
   return looked.state === 'there' ? { state: 'there', value: read(looked.value) } : looked;
-}
-
-function accountOf(object: KubeObject): Account {
-  const writers = (object.metadata.managedFields ?? []).filter(
-    ({ fieldsV1 }) => fieldsV1 !== undefined && 'f:imagePullSecrets' in fieldsV1,
-  );
-  const times = writers.map(({ time }) => Date.parse(time ?? '')).filter((time) => !Number.isNaN(time));
-  return { ...readAccount(object), changedAt: times.length > 0 ? Math.max(...times) : undefined };
 }
 
 function secretOf(object: KubeObject): Secret {

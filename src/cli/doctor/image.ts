@@ -117,7 +117,7 @@ function uncoveredStep(written: string, image: Image, isPulled: boolean, { pod, 
       check: 'Credential',
       mark: 'wrong',
       reason: why.reason,
-      message: `${none}. RegistryCredential ${best?.name} has them. ${why.message}`,
+      message: `${none}. ${why.message}`,
       mend: why.mend,
     };
   if (best)

@@ -1,11 +1,11 @@
 /** What is to be said of a namespace as a whole: which RegistryCredentials mean it, and whether what they want is there. */
 import { LABEL } from '../../api/names.ts';
-import type { CredentialRecord } from '../../api/records.ts';
+import type { AccountRecord, CredentialRecord } from '../../api/records.ts';
 import { secretNameOf } from '../../plan/intent.ts';
 import { readPullSecret } from '../../plan/pull-secret.ts';
 import { coversAccount, isTarget, wantsAccounts } from '../../plan/targets.ts';
 import { notPlaced, notWanted } from './cover.ts';
-import type { Account, Looked, Step, Surroundings } from './observed.ts';
+import type { Looked, Step, Surroundings } from './observed.ts';
 
 /** The pods of a namespace: how many an image keeps waiting, and of how many more is said below. */
 interface Stuck {
@@ -14,7 +14,7 @@ interface Stuck {
   readonly shown: number;
 }
 
-export function examineNamespace(name: string, around: Surroundings, accounts: Looked<readonly Account[]>, pods: Stuck): Step[] {
+export function examineNamespace(name: string, around: Surroundings, accounts: Looked<readonly AccountRecord[]>, pods: Stuck): Step[] {
   return [...credentialSteps(name, around, accounts), podStep(name, pods)];
 }
 
@@ -25,7 +25,7 @@ function podStep(name: string, { pods, stuck, shown }: Stuck): Step {
   return { check: 'Kubelet', mark: 'wrong', reason: 'PodsWait', message };
 }
 
-function credentialSteps(name: string, around: Surroundings, accounts: Looked<readonly Account[]>): Step[] {
+function credentialSteps(name: string, around: Surroundings, accounts: Looked<readonly AccountRecord[]>): Step[] {
   const { namespace, credentials } = around;
   const there: Step[] =
     namespace.state === 'there'
@@ -99,7 +99,7 @@ function secretStep(namespace: string, credential: CredentialRecord, around: Sur
   return { check: 'Secret', mark: 'ok', reason: 'Valid', message: `${who} has put its Secret ${namespace}/${name}, and it is valid.` };
 }
 
-function accountSteps(namespace: string, credential: CredentialRecord, accounts: Looked<readonly Account[]>): Step[] {
+function accountSteps(namespace: string, credential: CredentialRecord, accounts: Looked<readonly AccountRecord[]>): Step[] {
   const name = secretNameOf(credential);
   if (!wantsAccounts(credential.spec)) {
     return [
@@ -136,7 +136,7 @@ function accountSteps(namespace: string, credential: CredentialRecord, accounts:
       check: 'Account',
       mark: 'ok',
       reason: 'Referenced',
-      message: `All ${meant.length} ServiceAccounts that are meant have the name ${name}: ${meant
+      message: `The ServiceAccounts that are meant have the name ${name}: ${meant
         .slice(0, 10)
         .map((account) => account.name)
         .join(', ')}.`,

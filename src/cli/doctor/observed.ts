@@ -35,17 +35,10 @@ export interface Pod {
 
 export interface Made {
   readonly name: string;
-  /** In milliseconds since 1970. */
-  readonly at: number;
   /** Who makes it again when it is deleted: `ReplicaSet web-5d4f`. */
   readonly owner: string | undefined;
   /** Read from a file of its node: no ServiceAccount is looked at for it. */
   readonly isStatic: boolean;
-}
-
-export interface Account extends AccountRecord {
-  /** When its imagePullSecrets were last written, in milliseconds since 1970; undefined where that is not recorded. */
-  readonly changedAt: number | undefined;
 }
 
 export interface Secret extends PullSecret {
@@ -75,7 +68,7 @@ export interface Asked {
 export interface Surroundings {
   readonly now: number;
   readonly namespace: Looked<NamespaceRecord>;
-  readonly account: Looked<Account>;
+  readonly account: Looked<AccountRecord>;
   readonly credentials: Looked<readonly CredentialRecord[]>;
   /** By name: those that are named by the pod, its account or a RegistryCredential. */
   readonly secrets: ReadonlyMap<string, Looked<Secret>>;

@@ -20,17 +20,18 @@ export function examine(diagnosis: Diagnosis): Step[] {
 }
 
 function imageStep(written: string, pod: Pod): Step {
-  const names = pod.containers.filter(({ image }) => image === written).map(({ name }) => name);
+  const names = pod.containers.flatMap(({ name, image }) => (image === written && name) || []);
+  const within = names.length > 0 ? ` (${names.join(', ')})` : '';
   const image = parseImage(written);
   if (image === undefined) {
-    const message = `${JSON.stringify(written)} (${names.join(', ')}) is not the name of an image.`;
+    const message = `${JSON.stringify(written)}${within} is not the name of an image.`;
     const mend = 'It must be [HOST[:PORT]/]PATH[:TAG][@DIGEST], without https://, and the path in lower case: ghcr.io/acme/app:1.';
     return { check: 'Image', mark: 'wrong', reason: 'InvalidImageName', message, mend };
   }
   const { host, path } = image;
   const meant = sayImage(image) === written ? '' : `, which means ${sayImage(image)}`;
   const where = host === 'docker.io' ? 'Docker Hub (docker.io)' : host;
-  return { check: 'Image', mark: 'ok', reason: 'Parsed', message: `${written} (${names.join(', ')})${meant}: ${path} at ${where}.` };
+  return { check: 'Image', mark: 'ok', reason: 'Parsed', message: `${written}${within}${meant}: ${path} at ${where}.` };
 }
 
 function accountSteps({ pod, around: { account, namespace } }: Diagnosis): Step[] {

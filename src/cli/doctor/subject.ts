@@ -7,7 +7,6 @@ export interface Manifest {
   readonly metadata?: {
     readonly name?: string;
     readonly namespace?: string;
-    readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly controller?: boolean }[];
   };
@@ -64,7 +63,6 @@ export function podOf(object: Manifest, namespace: string): Pod {
   const owner = metadata.ownerReferences?.find(({ controller }) => controller);
   const made: Made = {
     name: metadata.name ?? '',
-    at: Date.parse(metadata.creationTimestamp ?? ''),
     owner: owner && `${owner.kind} ${owner.name}`,
     isStatic: metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined,
   };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { CredentialRecord } from '../../../src/api/records.ts';
+import type { AccountRecord, CredentialRecord } from '../../../src/api/records.ts';
 import { wouldHave } from '../../../src/cli/doctor/cover.ts';
-import type { Account, Container, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
+import type { Container, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
 import { examine } from '../../../src/cli/doctor/pod.ts';
 import { exitCodeOf, text } from '../../../src/cli/doctor/print.ts';
 import { account, base64, credential, namespace } from '../../support/builders.ts';
@@ -22,7 +22,7 @@ const container = (mods: Partial<Container> = {}): Container => ({
 });
 const failing = (message: string, reason = 'ErrImagePull', mods: Partial<Container> = {}) =>
   container({ state: { at: 'failing', reason, message }, ...mods });
-const made: Made = { name: 'web-0', at: NOW - 60_000, owner: 'StatefulSet web', isStatic: false };
+const made: Made = { name: 'web-0', owner: 'StatefulSet web', isStatic: false };
 const pod = (mods: Partial<Pod> = {}): Pod => ({
   namespace: 'shop',
   account: 'default',
@@ -53,12 +53,10 @@ const missing = { state: 'missing' } as const;
 
 const registries = [{ server: SERVER, secretRef: { namespace: 'sources', name: 'robot' } }];
 const READY = { type: 'Ready', status: 'True' as const, reason: 'Synced', message: '', observedGeneration: 1, lastTransitionTime: '' };
+const INJECTING = { ...READY, type: 'PodInjection' };
 const acme = (mods: Parameters<typeof credential>[0] = {}): CredentialRecord =>
   credential({ status: { conditions: [READY] }, ...mods, spec: { registries, ...mods.spec } });
-const referring = (...names: string[]): Account => ({
-  ...account({ pullSecrets: names.map((name) => ({ name })), recorded: names }),
-  changedAt: NOW - 30_000,
-});
+const referring = (...names: string[]): AccountRecord => account({ pullSecrets: names.map((name) => ({ name })), recorded: names });
 
 const around = (mods: Partial<Surroundings> = {}, secrets: readonly Secret[] = [secret()]): Surroundings => ({
   now: NOW,
@@ -92,7 +90,7 @@ describe('The doctor says of a pod', () => {
     'that it was made before its account had the name': {
       pod: noList,
       want: 'wrong Credential MadeTooEarly',
-      says: 'made before ServiceAccount default had the name acme (30 s before it was last written)',
+      says: 'made before ServiceAccount default had the name acme of RegistryCredential acme',
       mend: 'Delete it, and StatefulSet web makes it again, with the name: kubectl delete pod web-0 -n shop',
     },
     'that nobody would make it again by itself': {
@@ -303,7 +301,7 @@ describe('The doctor says of a pod', () => {
       says: 'put there by somebody else',
     },
     'from the admission policy': {
-      around: around({ account: there(referring()) }),
+      around: around({ account: there(referring()), credentials: there([acme({ status: { conditions: [READY, INJECTING] } })]) }),
       says: 'acme (from the admission policy, for RegistryCredential acme)',
     },
     'from its author': {
@@ -327,7 +325,7 @@ describe('The doctor says of a pod', () => {
   });
 
   it('of a pod that there would be what it would inherit, and what the admission policy would add', () => {
-    const injecting = acme({ name: 'more', status: { conditions: [READY, { ...READY, type: 'PodInjection' }] } });
+    const injecting = acme({ name: 'more', status: { conditions: [READY, INJECTING] } });
     const world = around({ credentials: there([acme(), injecting]) }, [secret(), secret({ name: 'more' })]);
     const named = (pullSecrets: string[]) =>
       steps(pod({ made: undefined, pullSecrets }), world).find(({ check }) => check === 'PullSecrets')?.message;
