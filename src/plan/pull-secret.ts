@@ -13,15 +13,15 @@ export interface PullSecret {
 }
 
 /** What it holds for one server. */
-export interface Entry {
-  readonly secret: PullSecret;
+export interface Entry<S extends PullSecret = PullSecret> {
+  readonly secret: S;
   /** Undefined where it is broken. */
   readonly auth: Auth | undefined;
 }
 
-export interface Reading {
+export interface Reading<S extends PullSecret = PullSecret> {
   /** By server as it is written there: what `matching` takes. */
-  readonly entries: readonly (readonly [server: string, entry: Entry])[];
+  readonly entries: readonly (readonly [server: string, entry: Entry<S>])[];
   readonly problems: readonly Problem[];
   /** The kubelet cannot parse it, and pulls nothing for the whole pod, with whatever other Secret. */
   readonly refused: boolean;
@@ -31,7 +31,7 @@ export interface Reading {
 const UNPARSABLE: ReadonlySet<Reason> = new Set([REASON.notJson, REASON.encodedTwice, REASON.authNotBase64, REASON.malformedEntry]);
 
 /** What the kubelet finds in a pull secret, and what is wrong with it, in the words that a source of the same content would get. */
-export function readPullSecret(secret: PullSecret): Reading {
+export function readPullSecret<S extends PullSecret>(secret: S): Reading<S> {
   const at = `Secret ${secret.namespace}/${secret.name}`;
   const nothing = (reason: Reason, message: string) => ({ entries: [], problems: [{ reason, message }], refused: UNPARSABLE.has(reason) });
   const key = keyOf(secret.type);

@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseImage } from '../../src/plan/image.ts';
 import { matching } from '../../src/plan/keyring.ts';
+import { readPullSecret } from '../../src/plan/pull-secret.ts';
 import { base64 } from '../support/builders.ts';
+import { CORPUS } from '../support/corpus.ts';
 import { Keyring } from '../support/keyring.ts';
 import { UNUSABLE, USABLE } from '../support/servers.ts';
 
@@ -71,6 +73,27 @@ describe('What is said of the kubelet is what it does:', () => {
       { numRuns: 12_000 },
     );
     expect(matched).to.be.above(200);
+  });
+
+  it('which Secrets it refuses, and with them all pulls of the pod', async () => {
+    const otherwise: string[] = [];
+    for (const [what, bytes] of Object.entries(CORPUS)) {
+      const data = { '.dockerconfigjson': Buffer.from(bytes as string).toString('base64') };
+      const secret = { type: 'kubernetes.io/dockerconfigjson', namespace: 'shop', name: 'own', data };
+      const refused = 'error' in (await keyring.lookup(secret, [])) ? 'refused' : 'taken';
+      const { refused: said, problems } = readPullSecret(secret);
+      if (said !== (refused === 'refused'))
+        otherwise.push(`${what}: ${refused}, and ${problems.map(({ reason }) => reason).join() || 'valid'} for us`);
+    }
+    // Of JSON that no program writes; two of them are called valid, though the kubelet refuses them.
+    expect(otherwise).to.deep.equal([
+      'null: taken, and NotJSON for us',
+      'auths that is a list: refused, and AuthsMissing for us',
+      'auths that is a string: refused, and AuthsMissing for us',
+      'a server twice: refused, and valid for us',
+      'an entry that is null: taken, and MalformedEntry for us',
+      'an entry nested deep, and closed: refused, and valid for us',
+    ]);
   });
 });
 

@@ -142,7 +142,9 @@ async function askAll(pod: Pod, around: Surroundings): Promise<Map<string, reado
   const answers = images.map(async (written): Promise<[string, readonly Asked[]]> => {
     const image = parseImage(written);
     if (image === undefined) return [written, []];
-    const { tried } = triedFor(image, pod, around);
+    const { tried, refused, hidden } = triedFor(image, pod, around);
+    // It would be asked as nobody whom the kubelet asks as.
+    if (refused || (hidden && tried.length === 0)) return [written, []];
     if (tried.length === 0) return [written, [{ as: undefined, answer: await askRegistry(image, undefined) }]];
     const asked: Asked[] = [];
     for (const [server, { secret, auth }] of tried) {
@@ -170,7 +172,15 @@ async function manifestsIn(file: string, world: World): Promise<Manifest[]> {
     // The parser quotes the text around a mistake, which may be a secret.
     if ('errors' in document && document.errors.length > 0)
       throw new Unusable(`${file}: it is neither YAML nor JSON, line ${document.errors[0]?.linePos?.[0].line ?? 1}.`);
-    const object = 'toJS' in document ? (document.toJS() as unknown) : undefined;
+    const object = 'toJS' in document ? plain(document, file) : undefined;
     return typeof object === 'object' && object !== null ? [object as Manifest] : [];
   });
+}
+
+function plain(document: { toJS: () => unknown }, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    throw new Unusable(`${file}: its YAML has aliases that lead nowhere, or too many of them.`);
+  }
 }

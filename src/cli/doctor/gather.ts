@@ -123,7 +123,7 @@ function secretOf(object: KubeObject): Secret {
   const { namespace, name, type, data, uid, labels, changedAt } = readSource(object);
   const owner = labels[LABEL.managedBy] === MANAGER ? labels[LABEL.credentialUid] : undefined;
   const credential = owner === undefined ? undefined : { name: object.metadata.annotations?.[ANNOTATION.credential] ?? '', uid: owner };
-  return { namespace, name, type, data, credential, salt: owner ?? uid, changedAt: changedAt * 1000 };
+  return { namespace, name, type, data, credential, uid, changedAt: changedAt * 1000 };
 }
 
 function saidOf({ reason = '', message = '', lastTimestamp, eventTime, series, metadata }: EventObject): Said {

@@ -12,7 +12,7 @@ import type { Asked, Container, Pod, Secret, Step, Surroundings } from './observ
 import { meaning, type Offered } from './words.ts';
 
 /** Makes of a password what may be shown of it. */
-export type Fingerprint = (password: string, salt: string) => string;
+export type Fingerprint = (password: string, uid: string) => string;
 
 export interface Diagnosis {
   readonly pod: Pod;
@@ -23,7 +23,7 @@ export interface Diagnosis {
 }
 
 /** An entry that the kubelet would try, and the Secret with what is known of it. */
-export type Tried = readonly [server: string, entry: Entry];
+export type Tried = readonly [server: string, entry: Entry<Secret>];
 
 /** The entries that the kubelet tries for an image, in its order; and whether that is all, as far as could be seen. */
 export function triedFor(
@@ -31,7 +31,7 @@ export function triedFor(
   pod: Pod,
   { secrets }: Surroundings,
 ): { tried: readonly Tried[]; refused: boolean; hidden: boolean } {
-  const readings = pod.pullSecrets.flatMap((name): Reading[] => {
+  const readings = pod.pullSecrets.flatMap((name): Reading<Secret>[] => {
     const secret = secrets.get(name);
     return secret?.state === 'there' ? [readPullSecret(secret.value)] : [];
   });
@@ -78,8 +78,8 @@ const refusedStep = (written: string): Step => ({
 
 function entriesStep(written: string, tried: readonly Tried[], { around, fingerprint }: Diagnosis): Step {
   const told = tried.map(([server, { secret, auth }], n) => {
-    const { salt, changedAt } = secret as Secret;
-    const as = auth ? `as ${auth.username}, password ${fingerprint(auth.password, salt)}` : 'which is broken';
+    const { uid, changedAt } = secret;
+    const as = auth ? `as ${auth.username}, password ${fingerprint(auth.password, uid)}` : 'which is broken';
     const since = changedAt > 0 ? `, written ${age(new Date(changedAt).toISOString(), new Date(around.now))} ago` : '';
     return `${tried.length > 1 ? `${n + 1}. ` : ''}${sayServer(server)} of Secret ${secret.name} ${as}${since}`;
   });
@@ -94,7 +94,7 @@ function entriesStep(written: string, tried: readonly Tried[], { around, fingerp
 
 /** No entry matches: which RegistryCredential should have brought one? */
 function uncoveredStep(written: string, image: Image, isPulled: boolean, { pod, around }: Diagnosis): Step {
-  const none = `For ${written} no entry of the pod's pull secrets matches, so the kubelet asks without credentials`;
+  const none = `For ${written} no entry of the pod's pull secrets matches, so the kubelet asks without credentials, unless its node has some`;
   if (isPulled) return { check: 'Entries', mark: 'note', reason: 'NotNeeded', message: `${none}, which is enough.` };
   const near = nearMiss(image, pod, around);
   if (near) return { check: 'Entries', mark: 'wrong', reason: 'ServerNotFound', message: `${none}. ${near.message}`, mend: near.mend };
@@ -178,12 +178,13 @@ function policySteps(written: string, image: Image, containers: readonly Contain
   const isLatest = image.tag === 'latest';
   // SetDefaults_Container in k8s.io/kubernetes/pkg/apis/core/v1/defaults.go
   const policies = new Set(containers.map(({ pullPolicy }) => pullPolicy ?? (isLatest ? 'Always' : 'IfNotPresent')));
+  // Checked again: KubeletEnsureSecretPulledImages, on by default since 1.35.
   const means: Record<string, string> = {
-    Always: `the registry is asked at every start of a container, so the credentials have to be good for as long as the pod lives${isLatest ? ' (what the tag latest, or none, means)' : ''}`,
+    Always: `the registry is asked at every start of a container, so the credentials have to stay good${isLatest ? ' (the tag latest, or none, means Always)' : ''}`,
     IfNotPresent:
-      'it is pulled where the node does not have it. From Kubernetes 1.35 on an image that the node has is checked against the credentials of this pod again, so another pod that pulled it is of no help (KubeletEnsureSecretPulledImages)',
+      'it is pulled where the node does not have it; from Kubernetes 1.35 on, one that the node has is checked against the credentials of this pod, so that another pod pulled it is of no help',
     Never:
-      'it is not pulled at all, and has to be on the node. From Kubernetes 1.35 on the pod is checked to have credentials for it, unless the image was there before the kubelet (KubeletEnsureSecretPulledImages)',
+      'it has to be on the node already; from Kubernetes 1.35 on, this pod needs credentials for it all the same, unless it came with the node',
   };
   return Array.from(policies, (policy) => ({
     check: 'PullPolicy',
@@ -194,6 +195,8 @@ function policySteps(written: string, image: Image, containers: readonly Contain
 }
 
 function registrySteps(answers: readonly Asked[], image: Image, around: Surroundings, tried: readonly Tried[]): Step[] {
+  // Where one is let in it does no harm that others are not: the kubelet tries the next.
+  const mark = answers.some(({ answer }) => answer.ok) ? 'note' : 'wrong';
   return answers.map(({ as, answer }) => {
     const who = as ? `${as.username} of Secret ${as.secret}` : undefined;
     const whom = who ?? 'anybody, without credentials';
@@ -207,10 +210,10 @@ function registrySteps(answers: readonly Asked[], image: Image, around: Surround
     const entry = tried.find(([server, { secret }]) => as !== undefined && server === as.server && secret.name === as.secret);
     const meant = meaning(answer.words, image, {
       as: who,
-      source: entry ? sourceOf(entry[1].secret as Secret, entry[0], around) : 'a Secret',
+      source: entry ? sourceOf(entry[1].secret, entry[0], around) : 'a Secret',
     });
     const message = `${image.host}, asked from here as ${whom}: ${answer.words}.${meant ? ` That is: ${meant.means}.` : ''}`;
-    return { check: 'Registry', mark: 'wrong', reason: meant?.reason ?? 'Refused', message, ...(meant && { mend: meant.mend }) };
+    return { check: 'Registry', mark, reason: meant?.reason ?? 'Refused', message, ...(meant && { mend: meant.mend }) };
   });
 }
 
@@ -220,7 +223,7 @@ function offeredBy(tried: readonly Tried[], around: Surroundings): Offered {
   if (entry === undefined) return { as: undefined, source: 'a Secret' };
   return {
     as: `${entry.auth?.username ?? 'the broken entry'} of Secret ${entry.secret.name}`,
-    source: sourceOf(entry.secret as Secret, server, around),
+    source: sourceOf(entry.secret, server, around),
   };
 }
 

@@ -39,9 +39,14 @@ export function heard(containers: readonly Container[], image: Image, offered: O
     const understood = meaning(`${state.reason} ${words}`, image, offered);
     return understood
       ? step('wrong', understood.reason, `${said}. That is: ${understood.means}.`, understood.mend)
-      : step('wrong', state.reason, `${said}.`, 'These words are not known here. --pull asks the registry itself.');
+      : step('wrong', state.reason, `${said}.`, unknown(around));
   });
 }
+
+const unknown = ({ events }: Surroundings) =>
+  events.state === 'forbidden'
+    ? `What it said before that is in the Events of the pod. Missing right: ${events.right}. --pull asks the registry itself.`
+    : 'These words are not known here. --pull asks the registry itself.';
 
 const isBare = (message: string) => message === '' || /^Back-off pulling image "[^"]*"\.?$/.test(message);
 

@@ -44,8 +44,8 @@ export interface Made {
 export interface Secret extends PullSecret {
   /** Of the RegistryCredential that it was made for; undefined of a Secret that is not ours. */
   readonly credential: { readonly name: string; readonly uid: string } | undefined;
-  /** What fingerprints of its passwords are made with: its credential's uid, or its own. Never shown. */
-  readonly salt: string;
+  /** What fingerprints of its passwords are made with. Never shown. */
+  readonly uid: string;
   /** When its data was last written, in milliseconds since 1970. */
   readonly changedAt: number;
 }

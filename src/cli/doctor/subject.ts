@@ -80,20 +80,21 @@ function stateOf({ imageID, state: { waiting, running, terminated } = {} }: Cont
 }
 
 /** The pod that would come of a template, of one image for example. */
-export function templateOf({ spec = {} }: Manifest, namespace: string, states: ReadonlyMap<string, ContainerState> = new Map()): Pod {
-  const containers = [spec.initContainers, spec.containers, spec.ephemeralContainers].flatMap((some) => some ?? []);
-  const volumes = (spec.volumes ?? []).flatMap(({ name, image }) =>
+export function templateOf({ spec }: Manifest, namespace: string, states: ReadonlyMap<string, ContainerState> = new Map()): Pod {
+  const { serviceAccountName, imagePullSecrets, initContainers, containers, ephemeralContainers, volumes } = spec ?? {};
+  const mounted = listOf(volumes).flatMap(({ name, image }) =>
     image ? [{ name, image: image.reference, imagePullPolicy: image.pullPolicy }] : [],
   );
   return {
     namespace,
-    account: spec.serviceAccountName || 'default',
+    account: serviceAccountName || 'default',
     // The kubelet leaves out entries without a name, which the API admits.
-    pullSecrets: (spec.imagePullSecrets ?? []).flatMap(({ name }) => name || []),
-    containers: [...containers, ...volumes].flatMap(({ name, image, imagePullPolicy }): Container[] =>
-      image === undefined || image === ''
-        ? []
-        : [{ name, image, pullPolicy: imagePullPolicy, state: states.get(name) ?? { at: 'before' } }],
+    pullSecrets: listOf(imagePullSecrets).flatMap(({ name }) => name || []),
+    containers: [...listOf(initContainers), ...listOf(containers), ...listOf(ephemeralContainers), ...mounted].flatMap(
+      ({ name, image, imagePullPolicy }): Container[] =>
+        typeof image === 'string' && image !== ''
+          ? [{ name, image, pullPolicy: imagePullPolicy, state: states.get(name) ?? { at: 'before' } }]
+          : [],
     ),
     made: undefined,
   };
@@ -102,11 +103,15 @@ export function templateOf({ spec = {} }: Manifest, namespace: string, states: R
 /** Everything in a file that pods are made of, each by its name: `Deployment/web`. What else is in it is left out. */
 export function podsIn(objects: readonly Manifest[], namespace: string): { name: string; pod: Pod }[] {
   return objects.flatMap((object) => {
-    if (object.items !== undefined) return podsIn(object.items, namespace);
+    if (Array.isArray(object.items)) return podsIn(listOf(object.items), namespace);
     const template =
       object.kind === 'Pod' ? object : (object.spec?.jobTemplate?.spec?.template ?? object.spec?.template ?? object.template);
-    if (template?.spec?.containers === undefined) return [];
+    if (listOf(template?.spec?.containers).length === 0) return [];
     const { name = '', namespace: own } = object.metadata ?? {};
-    return [{ name: `${object.kind ?? 'template'}/${name}`, pod: templateOf(template, own ?? namespace) }];
+    return [{ name: `${object.kind ?? 'template'}/${name}`, pod: templateOf(template ?? {}, own ?? namespace) }];
   });
 }
+
+/** Nobody has checked what a file has in the place of a list. */
+const listOf = <T extends object>(list: readonly T[] | undefined): readonly T[] =>
+  Array.isArray(list) ? list.filter((item) => typeof item === 'object' && item !== null) : [];

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import type { AccountRecord, CredentialRecord } from '../../../src/api/records.ts';
 import { wouldHave } from '../../../src/cli/doctor/cover.ts';
-import type { Container, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
+import { fingerprint as realFingerprint } from '../../../src/cli/doctor/fingerprint.ts';
+import type { Asked, Container, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
 import { examine } from '../../../src/cli/doctor/pod.ts';
 import { exitCodeOf, text } from '../../../src/cli/doctor/print.ts';
+import { type Manifest, podsIn, templateOf } from '../../../src/cli/doctor/subject.ts';
 import { account, base64, credential, namespace } from '../../support/builders.ts';
 
 const NOW = Date.parse('2026-01-08T12:00:00Z');
@@ -40,7 +42,7 @@ const secret = (mods: Partial<Secret> = {}): Secret => ({
   type: 'kubernetes.io/dockerconfigjson',
   data: { '.dockerconfigjson': config({ [SERVER]: entry }) },
   credential: { name: 'acme', uid: 'uid-acme' },
-  salt: 'uid-acme',
+  uid: 'uid-of-secret',
   changedAt: NOW - 300_000,
   ...mods,
 });
@@ -492,6 +494,59 @@ describe('The doctor understands of the kubelet', () => {
   });
 });
 
+describe('The doctor says of registries that were asked', () => {
+  const as = (server: string) => ({ username: 'robot', secret: 'acme', server });
+  const no = { ok: false, words: '401 Unauthorized' } as const;
+  const asking = (...answers: Asked[]) =>
+    examine({ pod: pod(), around: around(), asked: new Map([[IMAGE, answers]]), fingerprint })
+      .filter(({ check }) => check === 'Registry')
+      .map(({ mark, reason }) => `${mark} ${reason}`);
+
+  it('that one lets it in', () => expect(asking({ as: as(SERVER), answer: { ok: true } })).to.deep.equal(['ok Allowed']));
+  it('that it does not', () => expect(asking({ as: as(SERVER), answer: no })).to.deep.equal(['wrong Unauthorized']));
+  it('that the kubelet comes to the second entry after the first', () =>
+    expect(asking({ as: as(`${SERVER}/acme`), answer: no }, { as: as(SERVER), answer: { ok: true } })).to.deep.equal([
+      'note Unauthorized',
+      'ok Allowed',
+    ]));
+  it('what it said, where that is not known', () =>
+    expect(asking({ as: undefined, answer: { ok: false, words: 'sesame' } })).to.deep.equal(['wrong Refused']));
+});
+
+describe('What the doctor finds in a file', () => {
+  const spec = { containers: [{ name: 'web', image: IMAGE }] };
+  const table: Record<string, readonly [file: unknown, pods: string[]]> = {
+    'a pod': [{ kind: 'Pod', metadata: { name: 'web' }, spec }, ['Pod/web shop']],
+    'a Deployment in a namespace of its own': [
+      { kind: 'Deployment', metadata: { name: 'web', namespace: 'own' }, spec: { template: { spec } } },
+      ['Deployment/web own'],
+    ],
+    'a CronJob': [
+      { kind: 'CronJob', metadata: { name: 'web' }, spec: { jobTemplate: { spec: { template: { spec } } } } },
+      ['CronJob/web shop'],
+    ],
+    'a PodTemplate': [{ kind: 'PodTemplate', metadata: { name: 'web' }, template: { spec } }, ['PodTemplate/web shop']],
+    'a list': [{ kind: 'List', items: [{ kind: 'Pod', metadata: { name: 'a' }, spec }, { kind: 'Service' }, null] }, ['Pod/a shop']],
+    'what pods are not made of': [{ kind: 'ConfigMap', metadata: { name: 'web' }, data: { spec } }, []],
+    'nothing that makes sense': [{ kind: 'Pod', metadata: null, spec: { containers: { name: 'web' } } }, []],
+  };
+  for (const [what, [file, pods]] of Object.entries(table)) {
+    it(what, () => expect(podsIn([file as Manifest], 'shop').map(({ name, pod }) => `${name} ${pod.namespace}`)).to.deep.equal(pods));
+  }
+
+  it('every image of a pod: of its containers of all kinds, and of its volumes', () => {
+    const some = (name: string) => [{ name, image: name }];
+    const all = {
+      initContainers: some('first'),
+      containers: [...some('web'), null, { name: 'none' }],
+      ephemeralContainers: some('debug'),
+      volumes: [{ name: 'models', image: { reference: 'models', pullPolicy: 'Always' } }, { name: 'empty' }],
+    };
+    const { containers } = templateOf({ spec: all } as unknown as Manifest, 'shop');
+    expect(containers.map(({ image }) => image)).to.deep.equal(['first', 'web', 'debug', 'models']);
+  });
+});
+
 describe('What the doctor says', () => {
   const finding = (...marks: Step['mark'][]) => ({
     subject: 'pod/web-0',
@@ -529,4 +584,18 @@ describe('What the doctor says', () => {
   };
   for (const [what, [marks, code]] of Object.entries(codes))
     it(`ends with ${code} where ${what}`, () => expect(exitCodeOf([finding(...marks)])).to.equal(code));
+});
+
+describe('A fingerprint', () => {
+  it('is the same for the same password of a Secret, and another for another, or in another Secret', () => {
+    const all = [
+      realFingerprint(PASSWORD, 'uid-a'),
+      realFingerprint(PASSWORD, 'uid-a'),
+      realFingerprint(`${PASSWORD}2`, 'uid-a'),
+      realFingerprint(PASSWORD, 'uid-b'),
+    ];
+    for (const one of all) expect(one).to.match(/^[0-9a-f]{5}$/);
+    expect(all[1]).to.equal(all[0]);
+    expect(new Set(all).size).to.equal(3);
+  });
 });
