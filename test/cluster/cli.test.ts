@@ -222,7 +222,7 @@ describe('kubectl regcred', () => {
   });
 
   it('has help by the name that it was called', async () => {
-    for (const args of [['--help'], ...['create', 'status', 'cleanup', 'completion'].map((command) => [command, '--help'])]) {
+    for (const args of [['--help'], ...['create', 'status', 'doctor', 'cleanup', 'completion'].map((command) => [command, '--help'])]) {
       const { code, stdout } = await kubectl(['regcred', ...args]);
       expect(code).to.equal(0);
       expect(stdout).to.contain('Usage: kubectl regcred');

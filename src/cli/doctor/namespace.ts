@@ -145,20 +145,14 @@ function accountSteps(namespace: string, credential: CredentialRecord, accounts:
 }
 
 function unseen(check: Step['check'], message: string, looked: Exclude<Looked<unknown>, { state: 'there' }>): Step {
-  if (looked.state === 'forbidden')
+  if (looked.state === 'missing')
     return {
       check,
-      mark: 'unseen',
-      reason: 'Forbidden',
-      message,
-      mend: `Missing right: ${looked.right}. Ask for it, or somebody who has it to run this.`,
+      mark: 'wrong',
+      reason: 'NotInstalled',
+      message: 'This cluster has no RegistryCredentials: regcred is not installed.',
+      mend: 'kubectl apply -k .',
     };
-  const mend = check === 'Credential' ? 'regcred is not installed on this cluster: kubectl apply -k .' : undefined;
-  return {
-    check,
-    mark: 'wrong',
-    reason: 'Missing',
-    message: check === 'Credential' ? 'There are no RegistryCredentials.' : message.replace('cannot be read', 'does not exist'),
-    ...(mend && { mend }),
-  };
+  const mend = `Missing right: ${looked.right}. Ask for it, or somebody who has it to run this.`;
+  return { check, mark: 'unseen', reason: 'Forbidden', message, mend };
 }

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { AccountRecord, CredentialRecord } from '../../../src/api/records.ts';
 import { wouldHave } from '../../../src/cli/doctor/cover.ts';
@@ -598,4 +599,21 @@ describe('A fingerprint', () => {
     expect(all[1]).to.equal(all[0]);
     expect(new Set(all).size).to.equal(3);
   });
+});
+
+describe('docs/pods.md', () => {
+  const text = readFileSync('docs/pods.md', 'utf8');
+  const directory = 'src/cli/doctor';
+  const source = readdirSync(directory)
+    .map((file) => readFileSync(`${directory}/${file}`, 'utf8'))
+    .join('\n');
+  const said = Array.from(source.matchAll(/reason: (?:why\?\.reason \?\? )?'(\w+)'/g), ([, reason]) => reason as string);
+  const waited = Array.from(source.matchAll(/^ {2}(\w+): \((?:image)?\) => \({$/gm), ([, reason]) => reason as string);
+  // All is well, or it only leads to what follows.
+  const fine = ['Active', 'Allowed', 'Matching', 'Named', 'None', 'NoneWaits', 'NotNeeded', 'Parsed', 'Referenced', 'Valid'];
+  const reasons = new Set([...said, ...waited].filter((reason) => !fine.includes(reason)));
+
+  it('is looked at for all of them', () =>
+    expect([...reasons]).to.include.members(['MadeTooEarly', 'SecretMissing', 'RateLimited', 'ErrImageNeverPull']));
+  for (const reason of reasons) it(`says what ${reason} is`, () => expect(text).to.contain(`\`${reason}\``));
 });
