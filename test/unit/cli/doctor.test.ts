@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import type { AccountRecord, CredentialRecord } from '../../../src/api/records.ts';
 import { wouldHave } from '../../../src/cli/doctor/cover.ts';
 import { fingerprint as realFingerprint } from '../../../src/cli/doctor/fingerprint.ts';
-import type { Asked, Container, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
+import { examineNamespace } from '../../../src/cli/doctor/namespace.ts';
+import type { Asked, Container, Looked, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
 import { examine } from '../../../src/cli/doctor/pod.ts';
 import { exitCodeOf, text } from '../../../src/cli/doctor/print.ts';
 import { type Manifest, podsIn, templateOf } from '../../../src/cli/doctor/subject.ts';
@@ -493,6 +494,58 @@ describe('The doctor understands of the kubelet', () => {
       .to.not.contain(PASSWORD)
       .and.not.contain(base64(`robot:${PASSWORD}`));
   });
+});
+
+describe('The doctor says of a namespace', () => {
+  const none = { pods: there([]), stuck: 0, shown: 10 };
+  const accounts = there([referring('acme'), account({ name: 'builder' })]);
+  const table: Record<
+    string,
+    { around?: Surroundings; accounts?: Looked<readonly AccountRecord[]>; pods?: typeof none; want: string; mend?: string }
+  > = {
+    'that all is in place': { want: 'fine' },
+    'that pods wait': { pods: { ...none, stuck: 11 }, want: 'wrong Kubelet PodsWait' },
+    'that it is being deleted': {
+      around: around({ namespace: there(namespace({ terminating: true })) }),
+      want: 'wrong Namespace NamespaceTerminating',
+    },
+    'that it has opted out': {
+      around: around({ namespace: there(namespace({ labels: { 'regcred.dev/exclude': 'true' } })) }),
+      want: 'wrong Namespace NamespaceOptedOut',
+    },
+    'that regcred is not installed': { around: around({ credentials: missing }), want: 'wrong Credential NotInstalled' },
+    'that the Secret is not there': {
+      around: around({ secrets: new Map([['acme', missing]]) }),
+      want: 'wrong Credential NotPlaced',
+      mend: 'whether the operator runs',
+    },
+    'that somebody else has a Secret there': {
+      around: around({}, [secret({ credential: undefined })]),
+      want: 'wrong Credential NotPlaced',
+    },
+    'that the Secret is broken': { around: around({}, [holding({ [SERVER]: { auth: '!' } })]), want: 'wrong Secret AuthNotBase64' },
+    'which accounts lack the name': { accounts: there([account()]), want: 'wrong Account NotReferenced' },
+    'what right it takes to see the credentials': {
+      around: around({ credentials: forbidden('list registrycredentials.regcred.dev') }),
+      want: 'unseen Credential Forbidden',
+    },
+    'what right it takes to see the accounts': {
+      accounts: forbidden('list serviceaccounts in namespace shop'),
+      want: 'unseen Account Forbidden',
+      mend: 'list serviceaccounts in namespace shop',
+    },
+    'that nothing is meant for it, which may be right': {
+      around: around({ credentials: there([acme({ spec: { namespaces: { names: ['team-*'] } } })]) }),
+      want: 'fine',
+    },
+  };
+  for (const [what, { around: world = around(), accounts: some = accounts, pods = none, want, mend = '' }] of Object.entries(table)) {
+    it(what, () => {
+      const all = examineNamespace('shop', world, some, pods);
+      expect(found(all), JSON.stringify(all, null, 1)).to.equal(want);
+      expect(first(all)?.mend ?? '').to.contain(mend);
+    });
+  }
 });
 
 describe('The doctor says of registries that were asked', () => {
