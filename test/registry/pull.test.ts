@@ -59,6 +59,11 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
     expect(await said('htpasswd', `acme/app@sha256:${'0'.repeat(64)}`, robot)).to.equal('NotFound');
   });
 
+  const closing: (() => unknown)[] = [];
+  afterEach(() => {
+    for (const close of closing.splice(0)) close();
+  });
+
   /** Does for every request what it is told to, and keeps what was sent to it. */
   async function impostor(headers: Record<string, string>, status = 401) {
     const sent: (string | undefined)[] = [];
@@ -67,6 +72,7 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
       response.writeHead(status, headers).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(() => server.close());
     return { sent, host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
   }
 
@@ -80,7 +86,6 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
     await askRegistry(image(`${onward.host}/acme/app:1`), robot);
     expect(byToken.sent).to.deep.equal([undefined]);
     expect(elsewhere.sent).to.deep.equal([undefined, undefined]);
-    for (const server of [elsewhere, byToken, onward]) server.close();
   });
 
   it('that cannot be found, does not run, or speaks no trusted TLS is told as such', async () => {
@@ -95,6 +100,5 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
     expect(await reason(`${gone.host}/acme/app:1`)).to.equal('Unreachable');
     // Not a name of this machine's for us, so it is asked by TLS.
     expect(await reason(`0.0.0.0:${plain.host.split(':')[1]}/acme/app:1`)).to.equal('CertificateNotTrusted');
-    plain.close();
   });
 });

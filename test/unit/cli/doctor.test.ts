@@ -203,6 +203,11 @@ describe('The doctor says of a pod', () => {
       around: around({}, [holding({ 'quay.io': entry }, { credential: undefined })]),
       want: 'wrong Credential NotPlaced',
     },
+    'that what the credential has placed is older than what it covers': {
+      around: around({}, [holding({ 'quay.io': entry })]),
+      want: 'wrong Credential NotPlaced',
+      says: 'what it has placed does not',
+    },
     'that nobody has to cover an image that is there': {
       pod: pod({ containers: [container({ state: { at: 'pulled' } })], pullSecrets: [] }),
       around: around({ credentials: there([]), account: there(referring()) }, []),
@@ -309,7 +314,7 @@ describe('The doctor says of a pod', () => {
       says: 'acme (from the admission policy, for RegistryCredential acme)',
     },
     'from its author': {
-      around: around({ account: there(referring()), credentials: there([]) }),
+      around: around({ account: there(referring()) }),
       says: "acme (from the pod's own spec or template)",
     },
     'from somewhere that cannot be seen': { around: around({ account: forbidden('') }), says: 'acme (from where cannot be seen)' },
@@ -475,6 +480,15 @@ describe('The doctor understands of the kubelet', () => {
       .to.include({ reason: 'Unauthorized' })
       .and.have.property('message')
       .that.contains('60s ago');
+  });
+
+  it('what it says in the state, where that has the words itself', () => {
+    const events = there([{ reason: 'Failed', message: `Failed to pull image "${IMAGE}": no such host`, at: NOW - 600_000 }]);
+    const all = steps(
+      pod({ containers: [failing(`Back-off pulling image "${IMAGE}": ErrImagePull: 401 Unauthorized`)] }),
+      around({ events }),
+    );
+    expect(all.find(({ check }) => check === 'Kubelet')).to.include({ reason: 'Unauthorized' });
   });
 
   it('where another password goes: into the source, not into the copy', () => {
