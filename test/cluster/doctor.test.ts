@@ -90,7 +90,7 @@ describe('kubectl regcred doctor', () => {
     const again = await doctor(['pod', 'web-0', '-n', namespace]);
     expect(again.stdout).to.match(/^✔ The pod names .* \(from ServiceAccount default, put there by RegistryCredential /m);
     expect(again.stdout).to.match(
-      /^✔ For .* the kubelet tries registry\.example\.com of Secret .* as robot, password [0-9a-f]{5}, written \d+s ago\.$/m,
+      /^✔ For .* the kubelet tries registry\.example\.com of Secret .* as robot, password fingerprint [0-9a-f]{5}, written \d+s ago\.$/m,
     );
     expect(again).to.include({ code: 0, stderr: '' });
   });
@@ -253,7 +253,7 @@ describe('kubectl regcred doctor', () => {
       const wrong = first(await ask('acme/app:1'));
       expect(wrong).to.include({ check: 'Registry', reason: 'Unauthorized' });
       expect(wrong?.mend).to.contain(`Secret ${SOURCES}/${scene.name}, the source of RegistryCredential ${scene.name}`);
-      const digits = async () => /password (\w{5})/.exec(JSON.stringify(await ask('acme/app:1')))?.[1];
+      const digits = async () => /password fingerprint (\w{5})/.exec(JSON.stringify(await ask('acme/app:1')))?.[1];
       const before = await digits();
       const { data } = await scene.secretIn(namespace);
 

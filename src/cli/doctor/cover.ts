@@ -107,15 +107,17 @@ function notNamed(credential: CredentialRecord, pod: Pod, around: Surroundings):
       message: `The pod is read from a file of its node, so no ServiceAccount is asked, and it does not name ${ours}.`,
       mend: 'Give the nodes themselves credentials: the configuration of the kubelet or of the container runtime.',
     };
-  if (pod.pullSecrets.some((own) => originOf(own, pod, around) === 'pod'))
+  const account = looked.state === 'there' ? looked.value : undefined;
+  const isReferring = account?.pullSecrets.some((entry) => entry.name === name) ?? false;
+  // One that there would be has all that its account has, unless it has a list.
+  if (pod.pullSecrets.some((own) => originOf(own, pod, around) === 'pod') || (isReferring && pod.made === undefined))
     return {
       reason: 'OwnList',
       message: `The ${pod.made ? 'pod has' : 'template has'} imagePullSecrets of its own (${pod.pullSecrets.join(', ')}), and Kubernetes then adds none of its ServiceAccount's; ${ours} is not among them.`,
       mend: `Add ${name} to imagePullSecrets in the template, or take the list out of it.`,
     };
-  if (looked.state !== 'there') return undefined;
-  const account = looked.value;
-  if (account.pullSecrets.some((entry) => entry.name === name)) return pod.made && tooEarly(credential, pod);
+  if (account === undefined) return undefined;
+  if (isReferring) return tooEarly(credential, pod);
   if (account.labels[LABEL.exclude] === 'true')
     return {
       reason: 'AccountOptedOut',
@@ -164,7 +166,7 @@ function tooEarly(credential: CredentialRecord, pod: Pod): WhyNot {
   const again = `kubectl delete pod ${pod.made?.name} -n ${pod.namespace}`;
   return {
     reason: 'MadeTooEarly',
-    message: `The pod was made before ServiceAccount ${pod.account} had the name ${secretNameOf(credential)} of RegistryCredential ${credential.name}, and Kubernetes copies the list only when a pod is made.`,
+    message: `The pod was made before ServiceAccount ${pod.account} had the name ${secretNameOf(credential)} of RegistryCredential ${credential.name}, and Kubernetes copies the list only when a pod is made${pod.pullSecrets.length > 0 ? '. Or its template has a list of its own, to which Kubernetes adds nothing' : ''}.`,
     mend: pod.made?.owner
       ? `Delete it, and ${pod.made.owner} makes it again, with the name: ${again}`
       : `Nobody makes it again by itself: keep its manifest, delete it, and apply it anew. ${again}`,

@@ -1,5 +1,4 @@
 /** All that is asked of the cluster, with the rights of the person who asks. Nothing is written. */
-
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ANNOTATION, LABEL, MANAGER } from '../../api/names.ts';
 import type { AccountRecord } from '../../api/records.ts';

@@ -2,6 +2,7 @@
 import type { CredentialRecord } from '../../api/records.ts';
 import { sayServer } from '../../plan/docker-config.ts';
 import { type Image, parseImage, sayImage } from '../../plan/image.ts';
+import { secretNameOf } from '../../plan/intent.ts';
 import { matching } from '../../plan/keyring.ts';
 import { type Entry, type Reading, readPullSecret } from '../../plan/pull-secret.ts';
 import { canonicalServer, DOCKER_HUB } from '../../plan/server.ts';
@@ -79,7 +80,7 @@ const refusedStep = (written: string): Step => ({
 function entriesStep(written: string, tried: readonly Tried[], { around, fingerprint }: Diagnosis): Step {
   const told = tried.map(([server, { secret, auth }], n) => {
     const { uid, changedAt } = secret;
-    const as = auth ? `as ${auth.username}, password ${fingerprint(auth.password, uid)}` : 'which is broken';
+    const as = auth ? `as ${auth.username}, password fingerprint ${fingerprint(auth.password, uid)}` : 'which is broken';
     const since = changedAt > 0 ? `, written ${age(new Date(changedAt).toISOString(), new Date(around.now))} ago` : '';
     return `${tried.length > 1 ? `${n + 1}. ` : ''}${sayServer(server)} of Secret ${secret.name} ${as}${since}`;
   });
@@ -119,6 +120,14 @@ function uncoveredStep(written: string, image: Image, isPulled: boolean, { pod, 
       reason: why.reason,
       message: `${none}. ${why.message}`,
       mend: why.mend,
+    };
+  if (best && around.account.state === 'forbidden' && !pod.pullSecrets.includes(secretNameOf(best)))
+    return {
+      check: 'Credential',
+      mark: 'unseen',
+      reason: 'Forbidden',
+      message: `${none}. RegistryCredential ${best.name} covers it, and why the pod does not name its Secret cannot be seen.`,
+      mend: `Missing right: ${around.account.right}. Ask for it, or somebody who has it to run this.`,
     };
   if (best)
     return {

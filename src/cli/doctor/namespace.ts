@@ -33,10 +33,9 @@ function credentialSteps(name: string, around: Surroundings, accounts: Looked<re
       : [unseen('Namespace', `Namespace ${name} cannot be read.`, namespace)];
   if (credentials.state !== 'there')
     return [...there, unseen('Credential', 'Which RegistryCredentials mean it cannot be seen.', credentials)];
+  if (namespace.state !== 'there') return there;
   const wanted = (credential: CredentialRecord) =>
-    namespace.state === 'there'
-      ? isTarget(credential.spec, namespace.value) && notWanted(credential, { namespace: name }, around) === undefined
-      : false;
+    isTarget(credential.spec, namespace.value) && notWanted(credential, { namespace: name }, around) === undefined;
   const meant = credentials.value.filter(wanted);
   const others = credentials.value.filter((credential) => !wanted(credential));
   const none: Step[] = meant.length > 0 || there[0]?.mark === 'wrong' ? [] : [noneStep(name, others, around)];

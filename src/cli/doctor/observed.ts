@@ -75,21 +75,18 @@ export interface Surroundings {
   readonly events: Looked<readonly Said[]>;
 }
 
-export const CHECKS = [
-  'Namespace',
-  'Account',
-  'Image',
-  'PullSecrets',
-  'Secret',
-  'Entries',
-  'Credential',
-  'PullPolicy',
-  'Kubelet',
-  'Registry',
-] as const;
-
 export interface Step {
-  readonly check: (typeof CHECKS)[number];
+  readonly check:
+    | 'Namespace'
+    | 'Account'
+    | 'Image'
+    | 'PullSecrets'
+    | 'Secret'
+    | 'Entries'
+    | 'Credential'
+    | 'PullPolicy'
+    | 'Kubelet'
+    | 'Registry';
   /**
    * - ok: as it should be
    * - wrong: this keeps the image from being pulled, or will

@@ -109,6 +109,29 @@ describe('The doctor says of a pod', () => {
       says: 'imagePullSecrets of its own (own)',
       mend: 'Add acme to imagePullSecrets',
     },
+    'that it was made too early, or has a list that its account has as well': {
+      pod: pod({ pullSecrets: ['own'] }),
+      around: around({ account: there(referring('own', 'acme')) }, [
+        secret(),
+        holding({ 'quay.io': entry }, { name: 'own', credential: undefined }),
+      ]),
+      want: 'wrong Credential MadeTooEarly',
+      says: 'Or its template has a list of its own',
+    },
+    'that a template has a list, though its account has that as well': {
+      pod: pod({ pullSecrets: ['own'], made: undefined }),
+      around: around({ account: there(referring('own', 'acme')) }, [
+        secret(),
+        holding({ 'quay.io': entry }, { name: 'own', credential: undefined }),
+      ]),
+      want: 'wrong Credential OwnList',
+    },
+    'what right it takes to see why it does not name a Secret': {
+      pod: noList,
+      around: around({ account: forbidden('get serviceaccounts in namespace shop') }),
+      want: 'unseen Credential Forbidden',
+      mend: 'get serviceaccounts in namespace shop',
+    },
     'that it is read from a file of its node': {
       pod: { ...noList, made: { ...made, isStatic: true } },
       want: 'wrong Credential StaticPod',
@@ -329,7 +352,7 @@ describe('The doctor says of a pod', () => {
   it('which entries the kubelet tries, in its order, of what age and with which password', () => {
     const world = around({}, [holding({ [SERVER]: entry, [`${SERVER}/acme`]: entry })]);
     expect(steps(pod(), world).find(({ check }) => check === 'Entries')?.message).to.equal(
-      `For ${IMAGE} the kubelet tries 1. ${SERVER}/acme of Secret acme as robot, password 7f3a2, written 5m ago; 2. ${SERVER} of Secret acme as robot, password 7f3a2, written 5m ago.`,
+      `For ${IMAGE} the kubelet tries 1. ${SERVER}/acme of Secret acme as robot, password fingerprint 7f3a2, written 5m ago; 2. ${SERVER} of Secret acme as robot, password fingerprint 7f3a2, written 5m ago.`,
     );
   });
 
@@ -542,6 +565,10 @@ describe('The doctor says of a namespace', () => {
     'what right it takes to see the credentials': {
       around: around({ credentials: forbidden('list registrycredentials.regcred.dev') }),
       want: 'unseen Credential Forbidden',
+    },
+    'what right it takes to see the namespace': {
+      around: around({ namespace: forbidden('get namespace shop') }),
+      want: 'unseen Namespace Forbidden',
     },
     'what right it takes to see the accounts': {
       accounts: forbidden('list serviceaccounts in namespace shop'),
