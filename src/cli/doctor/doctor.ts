@@ -1,8 +1,7 @@
 /** `regcred doctor`: why can it not pull? Gathers what the person may see, decides, and prints. Nothing is written anywhere. */
 import { readFile } from 'node:fs/promises';
-import { Kube } from '../../kube/client.ts';
 import { parseImage } from '../../plan/image.ts';
-import { type ClusterFlags, configOf } from '../kubeconfig.ts';
+import { asking, type ClusterFlags, configOf } from '../kubeconfig.ts';
 import { type Format, printed } from '../output.ts';
 import { type Answer, Unusable, type World } from '../world.ts';
 import { wouldHave } from './cover.ts';
@@ -28,19 +27,17 @@ export interface DoctorFlags extends ClusterFlags {
 /** More pods than that of one namespace fail for the same reasons, as a rule. */
 const MOST_PODS = 10;
 
+const RIGHT = 'To look at a pod takes the right to get it.';
+
 export async function doctor(about: readonly string[], flags: DoctorFlags, world: World): Promise<Answer> {
-  const asked = questionOf(about, flags, world);
+  const question = questionOf(about, flags, world);
   const config = configOf(flags);
-  const kube = new Kube(() => config);
   const namespace = flags.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
-  try {
-    const findings = await answer(asked, namespace, { cluster: new Cluster(kube, config), flags, world });
-    const exitCode = exitCodeOf(findings);
-    const output = flags.output === undefined ? text(findings) : await printed([{ exitCode, findings }], flags.output);
-    return { output, notes: [], exitCode };
-  } finally {
-    await kube.close().catch(() => {}); // It was never opened.
-  }
+  const cases = await asking(flags, RIGHT, (kube) => casesOf(question, namespace, { cluster: new Cluster(kube), flags, world }));
+  const findings = await Promise.all(cases.map((decide) => decide()));
+  const exitCode = exitCodeOf(findings);
+  const output = flags.output === undefined ? text(findings) : await printed([{ exitCode, findings }], flags.output);
+  return { output, notes: [], exitCode };
 }
 
 type Question =
@@ -83,11 +80,14 @@ function questionOf(about: readonly string[], { filename }: DoctorFlags, { progr
   }
 }
 
-async function answer(question: Question, namespace: string, practice: Practice): Promise<Finding[]> {
+/** What is to be decided of all that was looked at: the cluster has no part in that any more. */
+type Case = () => Finding | Promise<Finding>;
+
+async function casesOf(question: Question, namespace: string, practice: Practice): Promise<Case[]> {
   switch (question.kind) {
     case 'pod': {
       const pod = await theOne(lookAtPod(practice.cluster, namespace, question.name), `pod ${namespace}/${question.name}`);
-      return [await findingOf(`pod/${question.name}`, podOf(pod, namespace), practice)];
+      return [await caseOf(`pod/${question.name}`, podOf(pod, namespace), practice)];
     }
     case 'image': {
       const { serviceaccount } = practice.flags;
@@ -95,7 +95,7 @@ async function answer(question: Question, namespace: string, practice: Practice)
         containers: [{ name: '', image: question.image }],
         ...(serviceaccount !== undefined && { serviceAccountName: serviceaccount }),
       };
-      return [await findingOf(`image ${question.image}`, templateOf({ spec }, namespace), practice)];
+      return [await caseOf(`image ${question.image}`, templateOf({ spec }, namespace), practice)];
     }
     case 'namespace':
       return ofNamespace(question.name, practice);
@@ -105,14 +105,14 @@ async function answer(question: Question, namespace: string, practice: Practice)
         throw new Unusable(
           `${question.name}: there is nothing in it that pods are made of (Pod, Deployment, StatefulSet, DaemonSet, Job, CronJob).`,
         );
-      return Promise.all(pods.map(({ name, pod }) => findingOf(name, pod, practice)));
+      return Promise.all(pods.map(({ name, pod }) => caseOf(name, pod, practice)));
     }
     default:
       return question satisfies never;
   }
 }
 
-async function ofNamespace(name: string, practice: Practice): Promise<Finding[]> {
+async function ofNamespace(name: string, practice: Practice): Promise<Case[]> {
   const { cluster, world } = practice;
   const [around, accounts, pods] = await Promise.all([
     surroundings(cluster, { namespace: name, account: 'default', names: [] }, world.now()),
@@ -121,19 +121,23 @@ async function ofNamespace(name: string, practice: Practice): Promise<Finding[]>
   ]);
   if (around.namespace.state === 'missing') throw new Unusable(`There is no namespace ${name}.`);
   const stuck = pods.state === 'there' ? waiting(pods.value, name) : [];
-  const steps = examineNamespace(name, around, accounts, { pods, stuck: stuck.length, shown: MOST_PODS });
-  const findings = await Promise.all(
-    stuck.slice(0, MOST_PODS).map(({ name: pod, pod: object }) => findingOf(`pod/${pod}`, object, practice)),
-  );
-  return [{ subject: `namespace ${name}`, namespace: name, steps }, ...findings];
+  const whole = () => ({
+    subject: `namespace ${name}`,
+    namespace: name,
+    steps: examineNamespace(name, around, accounts, { pods, stuck: stuck.length, shown: MOST_PODS }),
+  });
+  const each = await Promise.all(stuck.slice(0, MOST_PODS).map(({ name: pod, pod: object }) => caseOf(`pod/${pod}`, object, practice)));
+  return [whole, ...each];
 }
 
-async function findingOf(subject: string, given: Pod, { cluster, flags, world }: Practice): Promise<Finding> {
+async function caseOf(subject: string, given: Pod, { cluster, flags, world }: Practice): Promise<Case> {
   const { namespace, account, pullSecrets: names, made } = given;
   const around = await surroundings(cluster, { namespace, account, names, ...(made && { pod: made.name }) }, world.now());
   const pod = made ? given : { ...given, pullSecrets: wouldHave(given, around) };
-  const asked = flags.pull ? await askAll(pod, around) : new Map<string, readonly Asked[]>();
-  return { subject, namespace, steps: examine({ pod, around, asked, fingerprint }) };
+  return async () => {
+    const asked = flags.pull ? await askAll(pod, around) : new Map<string, readonly Asked[]>();
+    return { subject, namespace, steps: examine({ pod, around, asked, fingerprint }) };
+  };
 }
 
 /** Each image's registry, with one matching entry after the other until one is let in, as the kubelet does; without any where there is none. */

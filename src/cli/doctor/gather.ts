@@ -1,28 +1,24 @@
 /** All that is asked of the cluster, with the rights of the person who asks. Nothing is written. */
-import type { KubeConfig } from '@kubernetes/client-node';
 import { ANNOTATION, LABEL, MANAGER } from '../../api/names.ts';
 import type { AccountRecord } from '../../api/records.ts';
 import type { Kube } from '../../kube/client.ts';
-import { KubeError } from '../../kube/errors.ts';
+import { isNotFound, KubeError } from '../../kube/errors.ts';
 import { type KubeObject, readAccount, readCredential, readNamespace, readSource } from '../../kube/records.ts';
 import { path } from '../../kube/resources.ts';
 import { secretNameOf } from '../../plan/intent.ts';
-import { notUsable, outOfReach } from '../kubeconfig.ts';
 import type { Looked, Said, Secret, Surroundings } from './observed.ts';
 import { type Manifest, podOf } from './subject.ts';
 
 /** Asks the cluster each thing once. */
 export class Cluster {
   readonly #kube: Kube;
-  readonly #config: KubeConfig;
   readonly #asked = new Map<string, Promise<Looked<unknown>>>();
 
-  constructor(kube: Kube, config: KubeConfig) {
+  constructor(kube: Kube) {
     this.#kube = kube;
-    this.#config = config;
   }
 
-  /** What stands at a path; a right that is missing is an answer, too. Throws what is Unusable where the cluster does not answer. */
+  /** What stands at a path; a right that is missing is an answer, too. Throws where the cluster does not answer. */
   look<T>(at: string, right: string, query?: Readonly<Record<string, string>>): Promise<Looked<T>> {
     const key = at + JSON.stringify(query ?? {});
     const asked = this.#asked.get(key) ?? this.#ask(at, right, query);
@@ -34,11 +30,9 @@ export class Cluster {
     try {
       return { state: 'there', value: await this.#kube.call('GET', at, query && { query }) };
     } catch (error) {
-      // Certificates that are not there, an exec plugin that fails.
-      if (!(error instanceof KubeError)) throw notUsable(error);
-      if (error.status === 404) return { state: 'missing' };
-      if (error.status === 403) return { state: 'forbidden', right };
-      throw outOfReach(error.message, this.#config);
+      if (isNotFound(error)) return { state: 'missing' };
+      if (error instanceof KubeError && error.status === 403) return { state: 'forbidden', right };
+      throw error;
     }
   }
 }

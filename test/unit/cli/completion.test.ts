@@ -27,7 +27,7 @@ describe('Completion', () => {
       .map((line) => line.split('\t')[0]);
 
   const cases: Record<string, { words: string[]; want: string[] }> = {
-    'of the first word offers the commands': { words: [''], want: ['create', 'status', 'cleanup', 'completion', ':4'] },
+    'of the first word offers the commands': { words: [''], want: ['create', 'status', 'doctor', 'cleanup', 'completion', ':4'] },
     'goes on with what was typed': { words: ['cl'], want: ['cleanup', ':4'] },
     'offers flags, but not those that are hidden': { words: ['create', '--p'], want: ['--password-stdin', ':4'] },
     'offers the values of a flag': { words: ['create', 'acme', '-o', ''], want: ['yaml', 'json', ':4'] },
