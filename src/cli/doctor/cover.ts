@@ -1,5 +1,6 @@
 /** Which RegistryCredential should let a pod pull an image, and why it does not. */
 import { LABEL } from '../../api/names.ts';
+import { CONDITION } from '../../api/reasons.ts';
 import type { CredentialRecord } from '../../api/records.ts';
 import { sayServer } from '../../plan/docker-config.ts';
 import type { Image } from '../../plan/image.ts';
@@ -156,8 +157,10 @@ export function wouldHave(pod: Pod, around: Surroundings): readonly string[] {
 function injectedNames({ account: name }: Pod, { namespace, credentials }: Surroundings): readonly string[] {
   if (namespace.state !== 'there' || credentials.state !== 'there') return [];
   return credentials.value
-    .filter(({ status }) => status?.conditions?.some((condition) => condition.type === 'PodInjection' && condition.status === 'True'))
-    .filter(({ deleting, spec }) => !deleting && !spec.suspend && isTarget(spec, namespace.value))
+    .filter(({ status }) =>
+      status?.conditions?.some((condition) => condition.type === CONDITION.podInjection && condition.status === 'True'),
+    )
+    .filter(({ deleting, spec }) => !deleting && !spec.suspend && spec.podInjection === 'Append' && isTarget(spec, namespace.value))
     .filter(({ spec }) => matches({ names: spec.serviceAccounts.names }, { name, labels: {} }))
     .map(secretNameOf);
 }

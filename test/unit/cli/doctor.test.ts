@@ -9,6 +9,7 @@ import { examine } from '../../../src/cli/doctor/pod.ts';
 import { exitCodeOf, text } from '../../../src/cli/doctor/print.ts';
 import { type Manifest, podsIn, templateOf } from '../../../src/cli/doctor/subject.ts';
 import { account, base64, credential, namespace } from '../../support/builders.ts';
+import { CASES, PODS } from '../../support/inheritance.ts';
 
 const NOW = Date.parse('2026-01-08T12:00:00Z');
 const PASSWORD = 'sample-password-of-doctor';
@@ -363,6 +364,20 @@ describe('The doctor says of a pod', () => {
       steps(pod({ made: undefined, pullSecrets }), world).find(({ check }) => check === 'PullSecrets')?.message;
     expect(named([])).to.match(/^A pod of it would name acme \(.*\), more \(from the admission policy/);
     expect(named(['own'])).to.match(/^A pod of it would name own \(from the pod's own.*\), more \(from/);
+  });
+
+  it('of a pod that there would be just the names that the policy gives it in a real API server', () => {
+    for (const [what, { spec, deleting = false, pods, atAdmission = pods }] of Object.entries(CASES)) {
+      const injecting = acme({ spec, deleting, status: { conditions: [READY, INJECTING] } });
+      const injected = PODS.filter(({ namespace, account }) => {
+        const world = around({ namespace: there(namespace), account: there(account), credentials: there([injecting]) });
+        return wouldHave(pod({ namespace: namespace.name, account: account.name, pullSecrets: [], made: undefined }), world).length > 0;
+      });
+      expect(
+        injected.map(({ name }) => name),
+        what,
+      ).to.have.members([...atAdmission]);
+    }
   });
 
   const policies: Record<string, { image: string; pullPolicy?: string; want: string }> = {
