@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { startCluster } from '../test/support/cluster.ts';
+import { startCluster, stopCluster } from '../test/support/cluster.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const COLUMNS = 112;
@@ -67,7 +67,7 @@ async function play(): Promise<Line[]> {
     }
     return lines;
   } finally {
-    await cluster.stop();
+    await stopCluster(cluster);
   }
 }
 
