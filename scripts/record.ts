@@ -1,5 +1,5 @@
 /**
- * `npm run build && node scripts/record.ts` writes docs/session.svg: a terminal session as it went on a real control plane, for the README. Waiting is left out.
+ * `npm run build && npx node scripts/record.ts` writes docs/session.svg: a terminal session as it went on a real control plane, for the README. Waiting is left out.
  * The lines come one after another and then stay; who has asked for less motion sees all of them at once.
  */
 import { spawn } from 'node:child_process';
