@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { parser } from '@prometheus-io/lezer-promql';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
 import { CONDITION, REASON } from '../../src/api/reasons.ts';
@@ -19,16 +20,31 @@ interface Rule {
 const { groups } = parse(text('manifests/monitoring/alerts.yaml')) as { groups: { rules: Rule[] }[] };
 const rules = groups.flatMap(({ rules }) => rules);
 
+interface Panel {
+  readonly title: string;
+  readonly description: string;
+  readonly type: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets: readonly { readonly expr: string; readonly legendFormat?: string }[];
+}
+const dashboard = JSON.parse(text('manifests/monitoring/dashboard.json')) as {
+  panels: Panel[];
+  templating: { list: { name: string; query: unknown }[] };
+};
+
 /** By metric and label: the values that were seen. */
 type Shown = Map<string, Map<string, Set<string>>>;
 
-/** What the operator shows at /metrics, of its own; the series of a histogram under the name of each. */
+/** Labels that Prometheus adds to all that it scrapes. */
+const OF_THE_SCRAPE = ['instance'];
+
+/** What the operator shows at /metrics, of its own and of its process; the series of a histogram under the name of each. */
 async function shown(url: string): Promise<Shown> {
   const metrics: Shown = new Map();
   for (const line of (await (await fetch(`${url}/metrics`)).text()).split('\n')) {
-    const [, typed] = /^# TYPE (regcred_\w+) /.exec(line) ?? [];
+    const [, typed] = /^# TYPE ((?:regcred|process)_\w+) /.exec(line) ?? [];
     if (typed && !metrics.has(typed)) metrics.set(typed, new Map());
-    const [, name, labels = ''] = /^(regcred_\w+)(?:\{(.*)\})? /.exec(line) ?? [];
+    const [, name, labels = ''] = /^((?:regcred|process)_\w+)(?:\{(.*)\})? /.exec(line) ?? [];
     if (!name) continue;
     const seen = metrics.get(name) ?? new Map<string, Set<string>>();
     metrics.set(name, seen);
@@ -79,13 +95,14 @@ describe('Monitoring', () => {
       return type === 'histogram' ? { name: `${name}_count`, named } : { name, named };
     });
     const there = [...metrics].filter(
-      ([name, labels]) => !/_(bucket|sum)$/.test(name) && !(metrics.has(`${name}_count`) && labels.size === 0),
+      ([name, labels]) =>
+        name.startsWith('regcred_') && !/_(bucket|sum)$/.test(name) && !(metrics.has(`${name}_count`) && labels.size === 0),
     );
     expect(there.map(([name, labels]) => ({ name, named: [...labels.keys()].sort() }))).to.have.deep.members(documented);
   });
 
   it('names metrics as Prometheus would have them named', () => {
-    for (const [name] of metrics) expect(name).to.match(/^regcred_[a-z_]+$/);
+    for (const [name] of metrics) expect(name).to.match(/^(regcred|process)_[a-z_]+$/);
     for (const line of text('docs/operations.md').matchAll(/^\| `(regcred_\w+)` \| (\w+)/gm)) {
       const [, name = '', type] = line;
       expect(name.endsWith('_total'), name).to.equal(type === 'counter');
@@ -122,22 +139,8 @@ describe('Monitoring', () => {
   describe('has an alert', () => {
     for (const { alert, expr, labels, annotations } of rules) {
       it(`${alert}, over metrics, labels and values that there are`, () => {
-        const selectors = [...expr.matchAll(/\b(regcred_\w+)(?:\{([^}]*)\})?/g)];
-        expect(selectors).to.not.deep.equal([]);
-        const known = new Set<string>();
-        for (const [, name = '', matchers = ''] of selectors) {
-          const there = metrics.get(name);
-          expect(there, name).to.not.equal(undefined);
-          for (const label of there?.keys() ?? []) known.add(label);
-          for (const [, label = '', , values = ''] of matchers.matchAll(/(\w+)(=~|!=|!~|=)"([^"]*)"/g)) {
-            expect([...(there?.keys() ?? [])], name).to.include(label);
-            for (const value of values.split('|'))
-              expect(possible(label, there?.get(label) ?? new Set()), `${name} ${label}`).to.include(value);
-          }
-        }
-        for (const [, names = ''] of expr.matchAll(/\b(?:by|on|without|ignoring) ?\(([^)]*)\)/g))
-          expect([...known]).to.include.members(names.split(',').map((name) => name.trim()));
-        for (const [, label] of annotations.summary.matchAll(/\$labels\.(\w+)/g)) expect([...known]).to.include(label);
+        const known = mustAsk(expr);
+        for (const [, label] of annotations.summary.matchAll(/\$labels\.(\w+)/g)) expect(known).to.include(label);
       });
 
       it(`${alert}, with a severity, a sentence and a page that says what to do`, () => {
@@ -147,17 +150,6 @@ describe('Monitoring', () => {
         expect(page).to.match(/\/docs\/troubleshooting\.md$/);
         expect(anchorsOf(text('docs/troubleshooting.md'))).to.include(anchor);
       });
-    }
-
-    /** What may stand there beside what was seen: the API's own vocabulary, and codes of HTTP. */
-    function possible(label: string, seen: Set<string>): string[] {
-      const vocabulary: Record<string, readonly string[]> = {
-        reason: Object.values(REASON),
-        type: Object.values(CONDITION),
-        status: ['True', 'False', 'Unknown'],
-        code: ['0', '5..'],
-      };
-      return [...seen, ...(vocabulary[label] ?? [])];
     }
 
     it('for each reason that needs a person, through SourcesReady or through what is placed', () => {
@@ -171,6 +163,74 @@ describe('Monitoring', () => {
     });
   });
 
+  describe('has a dashboard', () => {
+    for (const { title, description, gridPos, targets } of dashboard.panels) {
+      it(`with a panel «${title}» over metrics, labels and values that there are, and words on how to read it`, () => {
+        expect(description).to.match(/\.$/);
+        expect(gridPos.x + gridPos.w).to.be.at.most(24);
+        expect(targets).to.not.deep.equal([]);
+        for (const { expr, legendFormat = '' } of targets) {
+          const known = mustAsk(expr.replaceAll('$__rate_interval', '5m'));
+          for (const [, label] of legendFormat.matchAll(/{{(\w+)}}/g)) expect([...known, ...OF_THE_SCRAPE]).to.include(label);
+        }
+      });
+    }
+
+    it('whose panels do not lie over one another', () => {
+      const taken = new Map<string, string>();
+      for (const { title, gridPos } of dashboard.panels)
+        for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++)
+          for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+            expect(taken.get(`${x},${y}`), title).to.equal(undefined);
+            taken.set(`${x},${y}`, title);
+          }
+    });
+
+    it('whose variables are those that are asked for', () => {
+      const asked = JSON.stringify(dashboard.panels).matchAll(/\$\{?([a-z]\w*)/g);
+      const names = dashboard.templating.list.map(({ name }) => name);
+      expect(new Set(Array.from(asked, ([, name]) => name))).to.deep.equal(new Set(names));
+      const [, metric = '', label = ''] = /label_values\((\w+), (\w+)\)/.exec(JSON.stringify(dashboard.templating.list)) ?? [];
+      expect([...(metrics.get(metric)?.keys() ?? [])]).to.include(label);
+    });
+  });
+
+  /** An expression of PromQL over what is shown at /metrics; returns the labels that there are of it. */
+  function mustAsk(expr: string): string[] {
+    parser.parse(expr).iterate({
+      enter: ({ type, from }) => {
+        expect(type.isError, `no PromQL: ${expr}, at ${from}`).to.equal(false);
+      },
+    });
+    const selectors = [...expr.matchAll(/\b((?:regcred|process)_\w+)(?:\{([^}]*)\})?/g)];
+    expect(selectors).to.not.deep.equal([]);
+    const known = new Set<string>();
+    for (const [, name = '', matchers = ''] of selectors) {
+      const there = metrics.get(name);
+      expect(there, name).to.not.equal(undefined);
+      for (const label of there?.keys() ?? []) known.add(label);
+      for (const [, label = '', , values = ''] of matchers.matchAll(/(\w+)(=~|!=|!~|=)"([^"]*)"/g)) {
+        expect([...(there?.keys() ?? [])], name).to.include(label);
+        for (const value of values.split('|').filter((value) => !value.startsWith('$')))
+          expect(possible(label, there?.get(label) ?? new Set()), `${name} ${label}`).to.include(value);
+      }
+    }
+    for (const [, names = ''] of expr.matchAll(/\b(?:by|on|without|ignoring) ?\(([^)]*)\)/g))
+      expect([...known, ...OF_THE_SCRAPE]).to.include.members(names.split(',').map((name) => name.trim()));
+    return [...known];
+  }
+
+  /** What may stand there beside what was seen: the API's own vocabulary, and codes of HTTP. */
+  function possible(label: string, seen: Set<string>): string[] {
+    const vocabulary: Record<string, readonly string[]> = {
+      reason: Object.values(REASON),
+      type: Object.values(CONDITION),
+      status: ['True', 'False', 'Unknown'],
+      code: ['0', '5..'],
+    };
+    return [...seen, ...(vocabulary[label] ?? [])];
+  }
+
   it('comes with kustomize, into the operator’s namespace', async () => {
     const directory = join(cluster.controlPlane.scratch, 'monitored');
     mkdirSync(directory);
@@ -181,8 +241,10 @@ describe('Monitoring', () => {
     const monitor = objects.find(({ kind }) => kind === 'PodMonitor');
     const deployment = objects.find(({ kind }) => kind === 'Deployment');
     const rule = objects.find(({ kind }) => kind === 'PrometheusRule');
+    const shown = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.labels?.grafana_dashboard === '1');
     expect(rule.spec.groups).to.deep.equal(groups);
-    for (const { metadata } of [monitor, rule]) expect(metadata.namespace).to.equal(deployment.metadata.namespace);
+    expect(JSON.parse(shown.data['dashboard.json'])).to.deep.equal(dashboard);
+    for (const { metadata } of [monitor, rule, shown]) expect(metadata.namespace).to.equal(deployment.metadata.namespace);
     expect(deployment.spec.template.metadata.labels).to.include(monitor.spec.selector.matchLabels);
     const [container] = deployment.spec.template.spec.containers;
     expect(container.ports.map(({ name }: { name: string }) => name)).to.include(monitor.spec.podMetricsEndpoints[0].port);

@@ -51,11 +51,12 @@ const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:re
 /** Told of every control plane of this process, with an administrator's kubeconfig; what each returns is called before the end. */
 export const observers: ((kubeconfig: string) => () => Promise<void>)[] = [];
 
-/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. `flags`: more of the API server's own. */
+/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. `flags`: more of the API server's own. `alsoControllers`: of kube-controller-manager, by name. */
 export async function startControlPlane(
   say: (line: string) => void,
   alsoAudited: readonly object[] = [],
   flags: Readonly<Record<string, string>> = {},
+  alsoControllers: readonly string[] = [],
 ): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
@@ -77,7 +78,12 @@ export async function startControlPlane(
     },
   });
   const { kubeconfigPath: kubeconfig, etcdURL: etcdUrl = '', apiServerPort } = await environment.start();
-  const controllers = startControllers(assets, kubeconfig, join(scratch, 'kube-controller-manager.log'));
+  const controllers = startControllers(
+    assets,
+    kubeconfig,
+    [...CONTROLLERS, ...alsoControllers],
+    join(scratch, 'kube-controller-manager.log'),
+  );
   const killControllers = () => void controllers.kill('SIGKILL');
   process.once('exit', killControllers);
 
@@ -128,12 +134,12 @@ function apiServerOf(environment: TestEnvironment, port: number): ApiServerProce
   };
 }
 
-function startControllers(assets: string, kubeconfig: string, logFile: string): ChildProcess {
+function startControllers(assets: string, kubeconfig: string, controllers: readonly string[], logFile: string): ChildProcess {
   const certs = join(dirname(kubeconfig), 'certs');
   const log = openSync(logFile, 'a');
   const flags = {
     kubeconfig,
-    controllers: CONTROLLERS.join(','),
+    controllers: controllers.join(','),
     'service-account-private-key-file': join(certs, 'sa-signer.key'),
     'root-ca-file': join(certs, 'ca.crt'),
     'leader-elect': 'false',

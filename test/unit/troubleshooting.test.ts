@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { REASON } from '../../src/api/reasons.ts';
-import { anchorsOf } from '../support/markdown.ts';
 
 const text = readFileSync('docs/troubleshooting.md', 'utf8');
 
@@ -21,13 +20,4 @@ describe('docs/troubleshooting.md', () => {
   }
 
   it('has no entry for a reason that nobody gives', () => expect(Object.values(REASON)).to.include.members([...entries.keys()]));
-
-  const documents = ['troubleshooting', 'operations', 'pods', 'security', 'architecture', 'cli', 'gitops', 'release'];
-  for (const document of documents) {
-    it(`is linked with the headings that there are: ${document}.md`, () => {
-      const links = readFileSync(`docs/${document}.md`, 'utf8').matchAll(/\]\((?:(\w+)\.md)?#([^)]+)\)/g);
-      for (const [link, other = document, anchor] of links)
-        expect(anchorsOf(readFileSync(`docs/${other}.md`, 'utf8')), link).to.include(anchor);
-    });
-  }
 });
