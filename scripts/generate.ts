@@ -108,7 +108,7 @@ ${columns.map(({ name, description, priority }) => `| ${name}${priority ? ' (wit
 
 /** The alerts once more, as the Prometheus Operator takes them: the same text, in an object. */
 function prometheusRule(): string {
-  const [comment = '', rules = ''] = readFileSync('manifests/monitoring/alerts.yaml', 'utf8').split(/^(?=groups:)/m);
+  const [comment = '', rules = ''] = readFileSync('manifests/components/monitoring/alerts.yaml', 'utf8').split(/^(?=groups:)/m);
   const indented = rules.replace(/^(?=.)/gm, '  ');
   return `# Generated from alerts.yaml by \`npm run generate\`: edit that file, not this one.
 ${comment.split('\n')[0]}
@@ -148,7 +148,7 @@ ${check('regcred.dev_RegistryCredential', 'health.lua')}${check('argoproj.io_App
 const outputs = {
   'src/api/types.ts': await types(),
   'docs/api.md': reference(),
-  'manifests/monitoring/prometheusrule.yaml': prometheusRule(),
+  'manifests/components/monitoring/prometheusrule.yaml': prometheusRule(),
   'manifests/argocd/argocd-cm.yaml': argocdConfig(),
 };
 const stale = Object.entries(outputs).filter(([path, text]) => {
