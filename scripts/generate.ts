@@ -1,11 +1,12 @@
 /**
- * `npm run generate` writes what follows from crds/registrycredentials.yaml, the TypeScript types and the API reference, and the
- * manifests that repeat what stands in another file.
+ * `npm run generate` writes what follows from crds/registrycredentials.yaml, the TypeScript types and the API reference, the
+ * manifests that repeat what stands in another file, and most of the Helm chart.
  * With --check it writes nothing, and fails where one of them is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
+import { chart } from './generate/chart.ts';
 
 interface Schema {
   type?: string;
@@ -150,6 +151,7 @@ const outputs = {
   'docs/api.md': reference(),
   'manifests/components/monitoring/prometheusrule.yaml': prometheusRule(),
   'manifests/argocd/argocd-cm.yaml': argocdConfig(),
+  ...chart(prometheusRule()),
 };
 const stale = Object.entries(outputs).filter(([path, text]) => {
   try {
