@@ -1,11 +1,12 @@
 /**
- * `npm run generate` writes what follows from crds/registrycredentials.yaml, the TypeScript types and the API reference, and the
- * manifests that repeat what stands in another file.
+ * `npm run generate` writes what follows from crds/registrycredentials.yaml, the TypeScript types and the API reference, the
+ * manifests that repeat what stands in another file, and most of the Helm chart.
  * With --check it writes nothing, and fails where one of them is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
 import { parse } from 'yaml';
+import { chart } from './generate/chart.ts';
 
 interface Schema {
   type?: string;
@@ -108,7 +109,7 @@ ${columns.map(({ name, description, priority }) => `| ${name}${priority ? ' (wit
 
 /** The alerts once more, as the Prometheus Operator takes them: the same text, in an object. */
 function prometheusRule(): string {
-  const [comment = '', rules = ''] = readFileSync('manifests/monitoring/alerts.yaml', 'utf8').split(/^(?=groups:)/m);
+  const [comment = '', rules = ''] = readFileSync('manifests/components/monitoring/alerts.yaml', 'utf8').split(/^(?=groups:)/m);
   const indented = rules.replace(/^(?=.)/gm, '  ');
   return `# Generated from alerts.yaml by \`npm run generate\`: edit that file, not this one.
 ${comment.split('\n')[0]}
@@ -148,8 +149,9 @@ ${check('regcred.dev_RegistryCredential', 'health.lua')}${check('argoproj.io_App
 const outputs = {
   'src/api/types.ts': await types(),
   'docs/api.md': reference(),
-  'manifests/monitoring/prometheusrule.yaml': prometheusRule(),
+  'manifests/components/monitoring/prometheusrule.yaml': prometheusRule(),
   'manifests/argocd/argocd-cm.yaml': argocdConfig(),
+  ...chart(prometheusRule()),
 };
 const stale = Object.entries(outputs).filter(([path, text]) => {
   try {

@@ -17,7 +17,7 @@ interface Rule {
   readonly labels: { readonly severity: string };
   readonly annotations: { readonly summary: string; readonly runbook_url: string };
 }
-const { groups } = parse(text('manifests/monitoring/alerts.yaml')) as { groups: { rules: Rule[] }[] };
+const { groups } = parse(text('manifests/components/monitoring/alerts.yaml')) as { groups: { rules: Rule[] }[] };
 const rules = groups.flatMap(({ rules }) => rules);
 
 interface Panel {
@@ -27,7 +27,7 @@ interface Panel {
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets: readonly { readonly expr: string; readonly legendFormat?: string }[];
 }
-const dashboard = JSON.parse(text('manifests/monitoring/dashboard.json')) as {
+const dashboard = JSON.parse(text('manifests/components/monitoring/dashboard.json')) as {
   panels: Panel[];
   templating: { list: { name: string; query: unknown }[] };
 };
@@ -235,7 +235,7 @@ describe('Monitoring', () => {
     const directory = join(cluster.controlPlane.scratch, 'monitored');
     mkdirSync(directory);
     const to = (path: string) => relative(directory, join(ROOT, path));
-    const kustomization = { resources: [to('manifests')], components: [to('manifests/monitoring')] };
+    const kustomization = { resources: [to('manifests')], components: [to('manifests/components/monitoring')] };
     writeFileSync(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
     const objects = parseAllDocuments(await cluster.kubectl('kustomize', directory)).map((one) => one.toJS());
     const monitor = objects.find(({ kind }) => kind === 'PodMonitor');

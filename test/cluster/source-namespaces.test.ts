@@ -13,7 +13,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const SYSTEM = 'regcred-system';
 const NAME = 'regcred';
 
-/** A cluster of its own, with manifests/source-namespaces as it is shipped and an operator under those rights. */
+/** A cluster of its own, with manifests/components/source-namespaces as it is shipped and an operator under those rights. */
 class Narrow extends Cluster {
   env: NodeJS.ProcessEnv = {};
 
@@ -35,7 +35,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     const to = (path: string) => relative(directory, join(ROOT, path));
     const kustomization = {
       resources: [to('crds/registrycredentials.yaml'), to('manifests')],
-      components: [to('manifests/source-namespaces')],
+      components: [to('manifests/components/source-namespaces')],
     };
     writeFileSync(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
     const all = await kubectl(controlPlane, 'kustomize', '--load-restrictor=LoadRestrictionsNone', directory);
