@@ -93,9 +93,9 @@ export async function stopCluster(cluster: Cluster): Promise<void> {
   await cluster.controlPlane.stop();
 }
 
-/** One for a test that does to it what others could not bear. */
-export async function startCluster(): Promise<Cluster> {
-  const controlPlane = await startControlPlane((line) => console.error(line));
+/** One for a test that does to it what others could not bear. `alsoControllers`: more of Kubernetes' own, by name. */
+export async function startCluster(alsoControllers: readonly string[] = []): Promise<Cluster> {
+  const controlPlane = await startControlPlane((line) => console.error(line), [], alsoControllers);
   const api = connect(controlPlane.kubeconfig);
   await install(controlPlane);
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: SOURCES } } });

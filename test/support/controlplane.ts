@@ -51,8 +51,12 @@ const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:re
 /** Told of every control plane of this process, with an administrator's kubeconfig; what each returns is called before the end. */
 export const observers: ((kubeconfig: string) => () => Promise<void>)[] = [];
 
-/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. */
-export async function startControlPlane(say: (line: string) => void, alsoAudited: readonly object[] = []): Promise<ControlPlane> {
+/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. `alsoControllers`: of kube-controller-manager, by name. */
+export async function startControlPlane(
+  say: (line: string) => void,
+  alsoAudited: readonly object[] = [],
+  alsoControllers: readonly string[] = [],
+): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
   const auditLog = join(scratch, 'audit.log');
@@ -72,7 +76,12 @@ export async function startControlPlane(say: (line: string) => void, alsoAudited
     },
   });
   const { kubeconfigPath: kubeconfig, etcdURL: etcdUrl = '', apiServerPort } = await environment.start();
-  const controllers = startControllers(assets, kubeconfig, join(scratch, 'kube-controller-manager.log'));
+  const controllers = startControllers(
+    assets,
+    kubeconfig,
+    [...CONTROLLERS, ...alsoControllers],
+    join(scratch, 'kube-controller-manager.log'),
+  );
   const killControllers = () => void controllers.kill('SIGKILL');
   process.once('exit', killControllers);
 
@@ -123,12 +132,12 @@ function apiServerOf(environment: TestEnvironment, port: number): ApiServerProce
   };
 }
 
-function startControllers(assets: string, kubeconfig: string, logFile: string): ChildProcess {
+function startControllers(assets: string, kubeconfig: string, controllers: readonly string[], logFile: string): ChildProcess {
   const certs = join(dirname(kubeconfig), 'certs');
   const log = openSync(logFile, 'a');
   const flags = {
     kubeconfig,
-    controllers: CONTROLLERS.join(','),
+    controllers: controllers.join(','),
     'service-account-private-key-file': join(certs, 'sa-signer.key'),
     'root-ca-file': join(certs, 'ca.crt'),
     'leader-elect': 'false',
