@@ -5,6 +5,7 @@ export const CONDITION = {
   sourcesReady: 'SourcesReady',
   secretsSynced: 'SecretsSynced',
   serviceAccountsSynced: 'ServiceAccountsSynced',
+  podRecovery: 'PodRecovery',
 } as const;
 
 export const REASON = {
@@ -17,6 +18,7 @@ export const REASON = {
   placing: 'Placing',
   suspended: 'Suspended',
   deleting: 'Deleting',
+  watchingPods: 'WatchingPods',
 
   // A source needs a person.
   sourceMissing: 'SourceMissing',
@@ -52,6 +54,10 @@ export const REASON = {
   rotated: 'Rotated',
   takenBack: 'TakenBack',
   cleanupIncomplete: 'CleanupIncomplete',
+
+  // Only in Events, on pods.
+  podEvicted: 'EvictedToPullAgain',
+  podStuck: 'StuckWithoutPullSecret',
 } as const;
 
 export type Reason = (typeof REASON)[keyof typeof REASON];

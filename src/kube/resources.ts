@@ -1,6 +1,6 @@
 import { API_VERSION, LABEL, MANAGER } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from '../api/records.ts';
-import { readAccount, readCredential, readNamespace, readSecret, readSource } from './records.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, PodRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import { readAccount, readCredential, readNamespace, readPod, readSecret, readSource } from './records.ts';
 import type { Target } from './watch.ts';
 
 /** Where the objects are: the only place that knows the API server's paths. */
@@ -12,6 +12,9 @@ export const path = {
   secretsIn: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
   accounts: '/api/v1/serviceaccounts',
   account: (namespace: string, name: string) => `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`,
+  pods: '/api/v1/pods',
+  eviction: (namespace: string, pod: string) => `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`,
+  job: (namespace: string, name: string) => `/apis/batch/v1/namespaces/${namespace}/jobs/${name}`,
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
   allLeases: '/apis/coordination.k8s.io/v1/leases',
   leases: (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`,
@@ -50,3 +53,6 @@ export const sourceSecret = (namespace: string, name: string): Target<SourceReco
   fieldSelector: `metadata.name=${name}`,
   read: readSource,
 });
+
+/** Every pod in one phase: of Pending ones there are few, and those that wait for an image are among them. */
+export const podsIn = (phase: string): Target<PodRecord> => ({ path: path.pods, fieldSelector: `status.phase=${phase}`, read: readPod });

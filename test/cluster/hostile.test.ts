@@ -53,6 +53,7 @@ describe('Hostile input', () => {
         },
         conflictPolicy: 'Fail',
         deletionPolicy: 'Delete',
+        podRecovery: 'None',
         suspend: false,
       };
     }

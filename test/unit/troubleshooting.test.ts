@@ -22,7 +22,7 @@ describe('docs/troubleshooting.md', () => {
 
   it('has no entry for a reason that nobody gives', () => expect(Object.values(REASON)).to.include.members([...entries.keys()]));
 
-  const documents = ['troubleshooting', 'operations', 'security', 'architecture', 'cli', 'gitops', 'release'];
+  const documents = ['troubleshooting', 'operations', 'security', 'architecture', 'cli', 'gitops', 'release', 'pods'];
   for (const document of documents) {
     it(`is linked with the headings that there are: ${document}.md`, () => {
       const links = readFileSync(`docs/${document}.md`, 'utf8').matchAll(/\]\((?:(\w+)\.md)?#([^)]+)\)/g);
