@@ -28,7 +28,7 @@ export async function reconcilePod(context: Context, key: Extract<Key, { kind: '
   const { recovery } = context;
   const id = idOf(key);
   const pod = context.world.pods.view(PENDING)?.get(key.namespace, key.name);
-  if (!pod || pod.terminating || pod.failing.length === 0) return forget(context, id);
+  if (!pod || pod.failing.length === 0) return forget(context, id);
 
   const there = observe(context, pod);
   const sighting = sight(pod, there.placed, recovery.sightings.get(id));

@@ -31,25 +31,28 @@ describe('Pods that hang', () => {
     });
 
   /** Pods that were made before there was a credential, and one that comes later. */
-  async function tooEarly(kind: Workload = 'ReplicaSet', spec: object = {}, credential: Partial<RegistryCredentialSpec> = RECREATE) {
-    await scene.basicAuth();
-    const namespace = await scene.namespace();
-    const early = await workload(scene, namespace, kind, spec);
+  async function tooEarly(
+    kind: Workload = 'ReplicaSet',
+    spec: object = {},
+    credential: Partial<RegistryCredentialSpec> = RECREATE,
+    of = scene,
+  ) {
+    await of.basicAuth();
+    const namespace = await of.namespace();
+    const early = await workload(of, namespace, kind, spec);
     for (const pod of early) {
       expect(pullSecretsOf(pod)).to.deep.equal([]);
-      await hangs(scene, pod);
+      await hangs(of, pod);
     }
-    await scene.credential(credential);
+    await of.credential(credential);
     return { namespace, early };
   }
 
   /** By the time that a pod of another credential has been made anew, those of this one would have been. */
   async function laterIsDone(): Promise<void> {
-    const first = scene;
-    scene = cluster.scene();
-    const { namespace, early } = await tooEarly();
-    await replaced(scene, namespace, early);
-    scene = first;
+    const later = cluster.scene();
+    const { namespace, early } = await tooEarly('ReplicaSet', {}, RECREATE, later);
+    await replaced(later, namespace, early);
   }
 
   it('are not looked at as long as nobody asks for it', async () => {
@@ -117,19 +120,16 @@ describe('Pods that hang', () => {
     await replaced(scene, namespace, second);
   });
 
-  describe('of other controllers are made anew:', () => {
+  it('of a StatefulSet, a DaemonSet and a Job are made anew', async () => {
     // A DaemonSet needs a node that no taint keeps it from.
-    before(async () => {
-      await cluster.api.call('POST', '/api/v1/nodes', { body: { metadata: { name: 'node-1' } } });
-      await cluster.api.call('PATCH', '/api/v1/nodes/node-1', { body: { spec: { taints: null } } });
-    });
-    for (const kind of ['StatefulSet', 'DaemonSet', 'Job'] as const)
-      it(`a ${kind}`, async () => {
-        const { namespace, early } = await tooEarly(kind);
-        // A terminating pod of a Job stays until the Job has counted it.
-        const [anew] = await replaced(scene, namespace, early);
-        expect(pullSecretsOf(anew as Pod)).to.deep.equal([scene.name]);
-      });
+    await cluster.api.call('POST', '/api/v1/nodes', { body: { metadata: { name: 'node-1' } } });
+    await cluster.api.call('PATCH', '/api/v1/nodes/node-1', { body: { spec: { taints: null } } });
+    const anew = async (kind: Workload) => {
+      const of = cluster.scene();
+      const { namespace, early } = await tooEarly(kind, {}, RECREATE, of);
+      expect((await replaced(of, namespace, early)).map(pullSecretsOf), kind).to.deep.equal([[of.name]]);
+    };
+    await Promise.all((['StatefulSet', 'DaemonSet', 'Job'] as const).map(anew));
   });
 
   it('of a Job that may not fail are told of, and left alone', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ObjectRecord, PodRecord } from '../../../src/api/records.ts';
+import type { AccountRecord, ObjectRecord, PodRecord } from '../../../src/api/records.ts';
 import { KubeError } from '../../../src/kube/errors.ts';
 import { Store } from '../../../src/kube/store.ts';
 import { Book, type Context, Recovery } from '../../../src/reconcile/context.ts';
@@ -15,6 +15,7 @@ function view<R extends ObjectRecord>(...records: R[]): Store<R> {
 describe('The reconciler of pods', () => {
   let now: number;
   let pods: Store<PodRecord>;
+  let accounts: Store<AccountRecord>;
   let book: Book;
   /** What becomes of an eviction. */
   let answer: () => Promise<void>;
@@ -25,6 +26,7 @@ describe('The reconciler of pods', () => {
   beforeEach(() => {
     now = 0;
     pods = view<PodRecord>();
+    accounts = view(account({ pullSecrets: [{ name: 'acme' }], changedAt: 100 }));
     book = new Book(0, 1);
     answer = async () => {};
     evicted = [];
@@ -33,7 +35,7 @@ describe('The reconciler of pods', () => {
       world: {
         pods: { view: () => pods },
         namespaces: view(namespace()),
-        accounts: view(account({ pullSecrets: [{ name: 'acme' }], changedAt: 100 })),
+        accounts,
         managed: view(secret()),
         credentials: view(),
         job: async () => ({ failed: 0, backoffLimit: 0, countsOtherwise: false }),
@@ -89,6 +91,14 @@ describe('The reconciler of pods', () => {
     expect(await run()).to.equal(5000);
   });
 
+  it('waits five seconds anew where the list of the account was written meanwhile', async () => {
+    applied(pod());
+    await run();
+    now = 4000;
+    accounts.accept({ type: 'listed', record: account({ resourceVersion: '2', pullSecrets: [{ name: 'acme' }], changedAt: 104 }) });
+    expect(await run()).to.equal(5000);
+  });
+
   it('evicts ten at once, and then one each half second', async () => {
     const names = Array.from({ length: 12 }, (_, n) => `web-${n}`);
     for (const name of names) {
@@ -134,15 +144,29 @@ describe('The reconciler of pods', () => {
     for (const name of ['load-1', 'load-2']) applied(pod({ name, owner }));
     await runDue('load-1');
     await runDue('load-2');
+    await runDue('load-1');
     expect(evicted).to.deep.equal([]);
     expect(told).to.deep.equal(['StuckWithoutPullSecret']);
   });
 
-  it('forgets a pod that is gone', async () => {
-    applied(pod());
-    await run();
+  it('gives every pod of an owner its turn, and none of those that come in their place', async () => {
+    for (const name of ['web-1', 'web-2']) applied(pod({ name }));
+    await runDue('web-1');
     gone(pod());
-    await run();
+    applied(pod({ name: 'web-3' }));
+    await runDue('web-2');
+    await runDue('web-3');
+    expect(evicted).to.deep.equal(['web-1', 'web-2']);
+  });
+
+  it('forgets a pod that is gone, or hangs no more', async () => {
+    for (const name of ['web-1', 'web-2']) applied(pod({ name }));
+    await run('web-1');
+    await run('web-2');
+    gone(pod());
+    applied(pod({ name: 'web-2', resourceVersion: '2', failing: [] }));
+    await run('web-1');
+    await run('web-2');
     expect(context.recovery.sightings.size).to.equal(0);
   });
 });
