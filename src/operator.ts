@@ -9,18 +9,8 @@ import { isNotFound, KubeError, retryAfterMsOf } from './kube/errors.ts';
 import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
 import { OursByName } from './kube/ours-by-name.ts';
-import { type KubeObject, readJob } from './kube/records.ts';
-import {
-  accounts,
-  credentials,
-  foreignSecrets,
-  managedSecrets,
-  namedSecrets,
-  namespaces,
-  path,
-  podsIn,
-  sourceSecret,
-} from './kube/resources.ts';
+import { jobsOf, podsIn } from './kube/pods.ts';
+import { accounts, credentials, foreignSecrets, managedSecrets, namedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
 import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
 import { Writer } from './kube/writer.ts';
@@ -172,7 +162,7 @@ export class RegistryCredentialOperator extends Operator {
       foreign,
       sources,
       pods,
-      job: async (namespace: string, name: string) => readJob(await this.#kube.call<KubeObject>('GET', path.job(namespace, name))),
+      job: jobsOf(this.#kube),
       sourceNamespaces,
     };
     const term = new Term(world, (answered) => new Writer(this.#kube, () => this.#fence(), answered), this.#log, {

@@ -1,6 +1,6 @@
 import { API_VERSION, LABEL, MANAGER } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, PodRecord, SecretRecord, SourceRecord } from '../api/records.ts';
-import { readAccount, readCredential, readNamespace, readPod, readSecret, readSource } from './records.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from '../api/records.ts';
+import { readAccount, readCredential, readNamespace, readSecret, readSource } from './records.ts';
 import type { Target } from './watch.ts';
 
 /** Where the objects are: the only place that knows the API server's paths. */
@@ -53,6 +53,3 @@ export const sourceSecret = (namespace: string, name: string): Target<SourceReco
   fieldSelector: `metadata.name=${name}`,
   read: readSource,
 });
-
-/** Every pod in one phase: of Pending ones there are few, and those that wait for an image are among them. */
-export const podsIn = (phase: string): Target<PodRecord> => ({ path: path.pods, fieldSelector: `status.phase=${phase}`, read: readPod });
