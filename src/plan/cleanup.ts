@@ -122,7 +122,14 @@ const ending = (credential: CredentialRecord): Intent => intentOf({ ...credentia
 const endingOf = (secret: SecretRecord): Intent => ({
   name: secret.annotations[ANNOTATION.credential] ?? '',
   uid: uidOf(secret) ?? '',
-  spec: { namespaces: {}, serviceAccounts: { names: [] }, conflictPolicy: 'Fail', deletionPolicy: 'Delete', suspend: false },
+  spec: {
+    namespaces: {},
+    serviceAccounts: { names: [] },
+    conflictPolicy: 'Fail',
+    deletionPolicy: 'Delete',
+    podRecovery: 'None',
+    suspend: false,
+  },
   secretName: secret.name,
   mode: 'remove',
   content: undefined,

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
 import { auditedSince, endOf } from '../support/audit.ts';
-import { type Cluster, type Scene, startCluster } from '../support/cluster.ts';
+import { type Cluster, type Scene, startCluster, stopCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { barePod, hangs, POD_CONTROLLERS, type Pod, podEvents, pods, replaced, type Workload, workload } from '../support/pods.ts';
 
@@ -17,7 +17,7 @@ describe('Pods that hang', () => {
   let cluster: Cluster;
   let scene: Scene;
   before(async () => (cluster = await startCluster(POD_CONTROLLERS)));
-  after(() => cluster.stop());
+  after(() => stopCluster(cluster));
   beforeEach(() => (scene = cluster.scene()));
   // The operator looks at all pods as long as one credential asks for it.
   afterEach(() => cluster.kubectl('delete', 'regcred', '--all', '--timeout=30s'));
