@@ -82,6 +82,7 @@ const world = {
   ...stores,
   sources: { want() {}, view: () => sources, records: () => sources.all() },
   foreign: { want() {}, view: () => foreign },
+  pods: { want() {}, view: () => undefined },
 } as unknown as World;
 
 function synced<R extends ObjectRecord>(changed: Changed<R>): Store<R> {
@@ -173,7 +174,7 @@ await step('an account listed', count.namespaces, () =>
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error };
 const kube = server as unknown as Kube;
 await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, () => {
-  const limits = { concurrency: 32, cleanupTimeoutMs: 60_000, reconciled() {}, failed() {} };
+  const limits = { concurrency: 32, cleanupTimeoutMs: 60_000, reconciled() {}, recovered() {}, failed() {} };
   term = new Term(world, (answered) => new Writer(kube, () => {}, answered), quiet, limits);
   term.begin();
 });

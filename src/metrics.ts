@@ -6,6 +6,7 @@ export interface Metrics {
   requested(verb: string, status: number): void;
   reconciled(kind: string, seconds: number): void;
   reconcileFailed(kind: string, reason: string): void;
+  podRecovered(credential: string, how: 'recreated' | 'reported'): void;
   watchRestarted(path: string): void;
 }
 
@@ -44,7 +45,21 @@ export function makeMetrics(see: () => Sight): Metrics {
     registers,
   });
   // From the beginning: the first fault would not be an increase else.
-  for (const kind of ['credential', 'secret', 'accounts']) failures.inc({ kind, reason: 'fault' }, 0);
+  for (const kind of ['credential', 'secret', 'accounts', 'pod']) failures.inc({ kind, reason: 'fault' }, 0);
+  const recoveries = {
+    recreated: new Counter({
+      name: 'regcred_pods_recreated_total',
+      help: 'Pods evicted, so that their controller makes them again and they pull, by credential.',
+      labelNames: ['credential'],
+      registers,
+    }),
+    reported: new Counter({
+      name: 'regcred_pods_not_recreated_total',
+      help: 'Pods that would have been evicted if somebody made them again, by credential: an Event on each says why.',
+      labelNames: ['credential'],
+      registers,
+    }),
+  };
   const restarts = new Counter({
     name: 'regcred_watch_restarts_total',
     help: 'Watches that broke and were begun again, by resource.',
@@ -91,6 +106,7 @@ export function makeMetrics(see: () => Sight): Metrics {
     requested: (verb, status) => requests.inc({ verb, code: status }),
     reconciled: (kind, seconds) => reconciles.observe({ kind }, seconds),
     reconcileFailed: (kind, reason) => failures.inc({ kind, reason }),
+    podRecovered: (credential, how) => recoveries[how].inc({ credential }),
     // The last part of the path: the path of a source has its namespace in it, of which there may be many.
     watchRestarted: (path) => restarts.inc({ resource: path.slice(path.lastIndexOf('/') + 1) }),
   };

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from './api/records.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, PodRecord, SecretRecord, SourceRecord } from './api/records.ts';
 import type { ControllerConfig } from './config.ts';
 import { serveHttp } from './http.ts';
 import { Kube, NO_KUBECONFIG } from './kube/client.ts';
@@ -10,6 +10,7 @@ import { type Following, follow, Watches } from './kube/follow.ts';
 import { Lease } from './kube/lease.ts';
 import { OursByName } from './kube/ours-by-name.ts';
 import { PodPolicy } from './kube/pod-policy.ts';
+import { jobsOf, podsIn } from './kube/pods.ts';
 import { accounts, credentials, foreignSecrets, managedSecrets, namedSecrets, namespaces, path, sourceSecret } from './kube/resources.ts';
 import { Store } from './kube/store.ts';
 import type { Target } from './kube/watch.ts';
@@ -155,6 +156,12 @@ export class RegistryCredentialOperator extends Operator {
       (before, after) => this.#term?.triggers.source((after ?? before) as SourceRecord),
       (key) => this.#term?.triggers.source(sourceOf(key)),
     );
+    const pods = new Watches<PodRecord>(
+      this.#following,
+      podsIn,
+      (before, after) => this.#term?.triggers.pod(before, after),
+      () => this.#term?.triggers.podsTurned(),
+    );
     const world = {
       credentials: this.#credentials,
       namespaces: this.#namespaces,
@@ -163,12 +170,15 @@ export class RegistryCredentialOperator extends Operator {
       foreign,
       sources,
       podPolicy: this.#podPolicy,
+      pods,
+      job: jobsOf(this.#kube),
       sourceNamespaces,
     };
     const term = new Term(world, (answered) => new Writer(this.#kube, () => this.#fence(), answered), this.#log, {
       concurrency: this.#config.concurrency,
       cleanupTimeoutMs: this.#config.cleanupTimeoutMs,
       reconciled: this.#metrics.reconciled,
+      recovered: this.#metrics.podRecovered,
       failed: this.#metrics.reconcileFailed,
     });
     this.#term = term;
@@ -177,6 +187,7 @@ export class RegistryCredentialOperator extends Operator {
     this.#term = undefined;
     foreign.stop();
     sources.stop();
+    pods.stop();
     await term.end();
   }
 

@@ -31,6 +31,9 @@ export const ANNOTATION = {
   pullSecrets: 'regcred.dev/pull-secrets',
 } as const;
 
+/** The phase of pods that have yet to run. */
+export const PENDING = 'Pending';
+
 /** Secret types, and the key under which each keeps its docker config. https://kubernetes.io/docs/concepts/configuration/secret/#secret-types */
 export const SECRET_TYPE = {
   basicAuth: 'kubernetes.io/basic-auth',

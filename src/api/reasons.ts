@@ -6,6 +6,7 @@ export const CONDITION = {
   secretsSynced: 'SecretsSynced',
   serviceAccountsSynced: 'ServiceAccountsSynced',
   podInjection: 'PodInjection',
+  podRecovery: 'PodRecovery',
 } as const;
 
 export const REASON = {
@@ -18,6 +19,7 @@ export const REASON = {
   placing: 'Placing',
   suspended: 'Suspended',
   deleting: 'Deleting',
+  watchingPods: 'WatchingPods',
 
   // A source needs a person.
   sourceMissing: 'SourceMissing',
@@ -60,6 +62,10 @@ export const REASON = {
   rotated: 'Rotated',
   takenBack: 'TakenBack',
   cleanupIncomplete: 'CleanupIncomplete',
+
+  // Only in Events, on pods.
+  podEvicted: 'EvictedToPullAgain',
+  podStuck: 'StuckWithoutPullSecret',
 } as const;
 
 export type Reason = (typeof REASON)[keyof typeof REASON];

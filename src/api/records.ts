@@ -30,7 +30,35 @@ export interface AccountRecord extends ObjectRecord {
   readonly pullSecrets: readonly { readonly name?: string }[];
   /** The names that the annotation records as ours. */
   readonly recorded: readonly string[];
+  /** When the list was last written, in whole seconds since 1970, as the API server noted it. */
+  readonly changedAt: number;
   readonly terminating: boolean;
+}
+
+/** A pod in the phase Pending. */
+export interface PodRecord extends ObjectRecord {
+  readonly serviceAccount: string;
+  /** The names under spec.imagePullSecrets, which are fixed when the pod is admitted. */
+  readonly pullSecrets: readonly string[];
+  /** The controller that made it, if any did. */
+  readonly owner: OwnerReference | undefined;
+  /** The images, as the pod has them, that containers wait for because they could not be pulled. */
+  readonly failing: readonly string[];
+  /** Whether one of them has just been tried (ErrImagePull), as against all waiting for their next turn (ImagePullBackOff). */
+  readonly tried: boolean;
+  /** As the API server noted it, in whole seconds since 1970. */
+  readonly createdAt: number;
+  /** Whether it carries the opt-out label. */
+  readonly excluded: boolean;
+  readonly terminating: boolean;
+}
+
+/** How often a Job's pods may still fail. */
+export interface JobRecord {
+  readonly failed: number;
+  readonly backoffLimit: number;
+  /** It counts failures in ways of its own: for each index, or by a podFailurePolicy. */
+  readonly countsOtherwise: boolean;
 }
 
 export interface SecretRecord extends ObjectRecord {

@@ -237,6 +237,10 @@ export interface RegistryCredentialSpec {
    */
   deletionPolicy: 'Delete' | 'Retain';
   /**
+   * What happens to pods that wait for an image of these registries (ErrImagePull, ImagePullBackOff) because they were made before their ServiceAccount referred to the Secret, or failed with content that has been replaced since. None leaves them to themselves. Recreate evicts those that a ReplicaSet, StatefulSet, DaemonSet or Job makes again, each once, and names the others in an Event. It needs rights of its own: the component pod-recovery.
+   */
+  podRecovery: 'None' | 'Recreate';
+  /**
    * True stops all placing, repairing and taking back until it is false again.
    */
   suspend: boolean;
@@ -251,7 +255,7 @@ export interface RegistryCredentialStatus {
    */
   observedGeneration?: number;
   /**
-   * Ready sums up SourcesReady (the sources are there and valid), SecretsSynced (the Secret is in place everywhere) and ServiceAccountsSynced (the references are). Unknown means that work is under way, False that a person must act; the message says what to do. PodInjection tells whether the API server adds the name of the Secret to new pods, and is no part of Ready.
+   * Ready sums up SourcesReady (the sources are there and valid), SecretsSynced (the Secret is in place everywhere) and ServiceAccountsSynced (the references are). Unknown means that work is under way, False that a person must act; the message says what to do. Two are no part of Ready: PodInjection tells whether the API server adds the name of the Secret to new pods, and PodRecovery, where spec.podRecovery asks for it, whether stuck pods are looked after.
    *
    * @maxItems 16
    *

@@ -1,13 +1,15 @@
 /** From an object of the API to the record that is kept of it. What is not in the record is forgotten at once. */
 import { contentHash } from '../api/hash.ts';
-import { ANNOTATION, DOCKER_CONFIG_JSON_KEY } from '../api/names.ts';
+import { ANNOTATION, DOCKER_CONFIG_JSON_KEY, LABEL } from '../api/names.ts';
 import type {
   AccountRecord,
   CredentialRecord,
+  JobRecord,
   Labels,
   NamespaceRecord,
   ObjectRecord,
   OwnerReference,
+  PodRecord,
   SecretRecord,
   SourceRecord,
 } from '../api/records.ts';
@@ -89,6 +91,7 @@ export function readAccount(object: KubeObject): AccountRecord {
     labels: object.metadata.labels ?? NONE,
     pullSecrets: shared(object.imagePullSecrets ?? []),
     recorded: shared(recordedNames(object.metadata.annotations?.[ANNOTATION.pullSecrets] ?? '')),
+    changedAt: changedAt(object, 'f:imagePullSecrets'),
     terminating: object.metadata.deletionTimestamp !== undefined,
   };
 }
@@ -122,14 +125,62 @@ export function readSource(object: KubeObject): SourceRecord {
     ...identity(object),
     type: object.type ?? '',
     labels: object.metadata.labels ?? NONE,
-    changedAt: changedAt(object),
+    changedAt: changedAt(object, 'f:data'),
     data: object.data ?? NONE,
   };
 }
 
 /** The API server notes for each writer when it last changed a field of its own. That outlives any process of ours. */
-function changedAt({ metadata }: KubeObject): number {
-  const writers = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => fieldsV1 !== undefined && 'f:data' in fieldsV1);
+function changedAt({ metadata }: KubeObject, field: 'f:data' | 'f:imagePullSecrets'): number {
+  const writers = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => fieldsV1 !== undefined && field in fieldsV1);
   const times = [metadata.creationTimestamp, ...writers.map(({ time }) => time)].map((time) => Date.parse(time ?? ''));
   return Math.max(0, ...times.filter((time) => !Number.isNaN(time))) / 1000;
+}
+
+interface PodSpec {
+  readonly serviceAccountName?: string;
+  readonly imagePullSecrets?: readonly { readonly name?: string }[];
+  readonly initContainers?: readonly { readonly name: string; readonly image?: string }[];
+  readonly containers?: readonly { readonly name: string; readonly image?: string }[];
+}
+
+interface PodStatus {
+  readonly initContainerStatuses?: readonly ContainerStatus[];
+  readonly containerStatuses?: readonly ContainerStatus[];
+}
+
+interface ContainerStatus {
+  readonly name: string;
+  readonly state?: { readonly waiting?: { readonly reason?: string } };
+}
+
+/** As the kubelet says it (ErrImagePull and ErrImagePullBackOff in k8s.io/kubernetes/pkg/kubelet/images/types.go). */
+const TRIED = 'ErrImagePull';
+const WAITS = 'ImagePullBackOff';
+
+export function readPod(object: KubeObject): PodRecord {
+  const { metadata } = object;
+  const { serviceAccountName = 'default', imagePullSecrets = [], initContainers = [], containers = [] } = object.spec as PodSpec;
+  const { initContainerStatuses = [], containerStatuses = [] } = (object.status ?? {}) as PodStatus;
+  const reasons = new Map([...initContainerStatuses, ...containerStatuses].map(({ name, state }) => [name, state?.waiting?.reason]));
+  const waiting = (...wanted: string[]) =>
+    [...initContainers, ...containers].filter(({ name }) => wanted.includes(reasons.get(name) ?? ''));
+  return {
+    ...identity(object),
+    serviceAccount: serviceAccountName,
+    pullSecrets: shared(imagePullSecrets.flatMap(({ name }) => name ?? [])),
+    owner: metadata.ownerReferences?.find(({ controller }) => controller),
+    failing: [...new Set(waiting(TRIED, WAITS).flatMap(({ image }) => image ?? []))],
+    tried: waiting(TRIED).length > 0,
+    createdAt: Date.parse(metadata.creationTimestamp ?? '') / 1000,
+    excluded: metadata.labels?.[LABEL.exclude] === 'true',
+    terminating: metadata.deletionTimestamp !== undefined,
+  };
+}
+
+export function readJob(object: KubeObject): JobRecord {
+  const { backoffLimit = 6, backoffLimitPerIndex, podFailurePolicy } = object.spec as Record<string, unknown>;
+  const { failed = 0 } = (object.status ?? {}) as { failed?: number };
+  const countsOtherwise = backoffLimitPerIndex !== undefined || podFailurePolicy !== undefined;
+  return { failed, backoffLimit: backoffLimit as number, countsOtherwise };
 }

@@ -1,5 +1,5 @@
 import { MANAGER } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, SecretRecord } from '../api/records.ts';
+import type { AccountRecord, CredentialRecord, ObjectRecord, SecretRecord } from '../api/records.ts';
 import type { Kube, Method } from './client.ts';
 import { type KubeObject, readAccount, readCredential, readSecret } from './records.ts';
 import { path } from './resources.ts';
@@ -45,6 +45,16 @@ export class Writer {
 
   async patchCredentialStatus(name: string, status: object): Promise<CredentialRecord> {
     return readCredential(await this.#write('PATCH', `${path.credential(name)}/status`, { status }));
+  }
+
+  /**
+   * Deletes this very pod in this very state, by way of the Eviction API: unlike the right to delete pods, the right to it does
+   * not go beyond a PodDisruptionBudget. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+   */
+  async evictPod({ namespace, name, uid, resourceVersion }: ObjectRecord): Promise<void> {
+    const deleteOptions = { preconditions: { uid, resourceVersion } };
+    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name }, deleteOptions };
+    await this.#write('POST', path.eviction(namespace, name), body);
   }
 
   async createEvent(namespace: string, body: object): Promise<void> {

@@ -128,6 +128,7 @@ const endingOf = (secret: SecretRecord): Intent => ({
     podInjection: 'None',
     conflictPolicy: 'Fail',
     deletionPolicy: 'Delete',
+    podRecovery: 'None',
     suspend: false,
   },
   secretName: secret.name,

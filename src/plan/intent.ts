@@ -45,7 +45,11 @@ export const leavesAccounts = ({ mode }: Pick<Intent, 'mode'>) => mode === 'hold
 /** Another finalizer may keep the object alive; for us it is gone. */
 export const isGone = ({ deleting, finalizers }: CredentialRecord) => deleting && !finalizers.includes(FINALIZER);
 
-function modeOf({ deleting, spec }: CredentialRecord): Intent['mode'] {
+/** Whether its stuck pods are looked after at present. */
+export const asksForRecovery = (credential: Pick<CredentialRecord, 'deleting' | 'spec'>) =>
+  modeOf(credential) === 'place' && credential.spec.podRecovery === 'Recreate';
+
+function modeOf({ deleting, spec }: Pick<CredentialRecord, 'deleting' | 'spec'>): Intent['mode'] {
   if (deleting) return spec.deletionPolicy === 'Retain' ? 'release' : 'remove';
   return spec.suspend ? 'hold' : 'place';
 }

@@ -3,7 +3,7 @@ import { MAX_SECRET_BYTES } from '../api/names.ts';
 import { type Problem, REASON } from '../api/reasons.ts';
 import type { RegistryCredentialSpec } from '../api/types.ts';
 import { type Auth, sayServer, writeDockerConfig } from './docker-config.ts';
-import { canonicalServer } from './server.ts';
+import { canonicalServer, namesOf } from './server.ts';
 import { readRegistry, readWholeConfig, type SecretRef, type SourceState, unusable } from './source.ts';
 
 /** What is written into every namespace, as the API carries it: base64 of the docker config. */
@@ -12,6 +12,8 @@ export interface Content {
   /** SHA-256 of `data`, which the record of a placed Secret is compared with. */
   readonly hash: string;
   readonly servers: number;
+  /** Under which names they stand in the docker config: what the kubelet looks an image up by. */
+  readonly names: readonly string[];
 }
 
 export type Resolution =
@@ -57,7 +59,8 @@ export function resolve(spec: RegistryCredentialSpec, credentialUid: string, sta
     return { state: 'invalid', problems: [{ reason: REASON.tooLarge, message }] };
   }
   const data = config.toString('base64');
-  return { state: 'ready', content: { data, hash: contentHash(data), servers: auths.size } };
+  const names = [...auths.keys()].flatMap((server) => namesOf(server, auths.keys()));
+  return { state: 'ready', content: { data, hash: contentHash(data), servers: auths.size, names } };
 }
 
 type Present = Extract<SourceState, { state: 'present' }>;

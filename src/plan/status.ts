@@ -25,9 +25,18 @@ export interface Facts {
   readonly blocked?: Problem | undefined;
   /** Which parts of spec.namespaces match nothing, where others do. */
   readonly unmatched?: readonly string[];
+  /** Undefined where spec.podRecovery does not ask for it. */
+  readonly podRecovery?: PodRecovery | undefined;
   readonly secrets: Side;
   readonly accounts: Side;
 }
+
+/** Whether stuck pods are looked after. */
+export type PodRecovery =
+  | { readonly state: 'starting' }
+  /** The API server does not let us see pods; in its own words. */
+  | { readonly state: 'blind'; readonly why: string }
+  | { readonly state: 'watching'; readonly notEvicted: readonly Problem[] };
 
 /** How the Secrets, or the ServiceAccounts, stand over all namespaces. */
 export interface Side {
@@ -69,7 +78,33 @@ function verdictsOf(facts: Facts): Record<string, Verdict> {
     [CONDITION.secretsSynced]: secrets,
     [CONDITION.serviceAccountsSynced]: accounts,
     [CONDITION.podInjection]: injectionVerdict(facts),
+    ...(facts.podRecovery && { [CONDITION.podRecovery]: recoveryVerdict(facts.podRecovery) }),
   };
+}
+
+/** The mend of every refusal about pods: the rights are a component of their own. */
+const POD_RIGHTS =
+  'Give the operator the rights in manifests/components/pod-recovery (of the Helm chart: podRecovery), find the policy that says no, or set spec.podRecovery: None.';
+
+/** By itself: a pod that hangs is no reason to call the placement unready. */
+function recoveryVerdict(recovery: PodRecovery): Verdict {
+  switch (recovery.state) {
+    case 'starting':
+      return unknown(REASON.resolving, 'The pending pods are being listed.');
+    case 'blind':
+      return no(
+        REASON.forbidden,
+        `The pending pods cannot be seen, so nothing is done for those that hang: ${recovery.why}. ${POD_RIGHTS}`,
+      );
+    case 'watching': {
+      const [first] = recovery.notEvicted;
+      if (first === undefined) return yes(REASON.watchingPods, 'Pods that hang for want of these credentials are made anew.');
+      const affected = count(recovery.notEvicted.length, 'pod that hangs', 'pods that hang');
+      return no(first.reason, `${affected} cannot be made anew: ${first.message}. ${POD_RIGHTS}`);
+    }
+    default:
+      return recovery satisfies never;
+  }
 }
 
 function readyVerdict(facts: Facts, parts: readonly Verdict[]): Verdict {

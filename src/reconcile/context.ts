@@ -1,9 +1,12 @@
+import type { Problem } from '../api/reasons.ts';
 import type {
   AccountRecord,
   CredentialRecord,
+  JobRecord,
   NamespaceRecord,
   ObjectRecord,
   PodPolicyState,
+  PodRecord,
   SecretRecord,
   SourceRecord,
 } from '../api/records.ts';
@@ -13,8 +16,10 @@ import type { Ours } from '../kube/ours-by-name.ts';
 import type { Store, View } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
+import type { Allowance } from '../plan/allowance.ts';
 import type { Contest } from '../plan/contest.ts';
 import { type Intent, isEnding } from '../plan/intent.ts';
+import type { Sighting } from '../plan/recovery.ts';
 import type { Facts } from '../plan/status.ts';
 import { PRIORITY, type Priority } from '../queue/queue.ts';
 import type { Key } from '../triggers/keys.ts';
@@ -33,6 +38,10 @@ export interface World {
   readonly sources: Watches<SourceRecord>;
   /** Whether the API server adds our names to pods: for the status alone. */
   readonly podPolicy: { readonly state: PodPolicyState };
+  /** By phase: watched as long as some credential asks for it. */
+  readonly pods: Watches<PodRecord>;
+  /** Asks the API server for one Job. */
+  readonly job: (namespace: string, name: string) => Promise<JobRecord>;
   /** Where sources may be. Where that is limited, Secrets are asked for by name only. */
   readonly sourceNamespaces: readonly string[] | undefined;
 }
@@ -43,6 +52,8 @@ export class Book {
   readonly accounts = new Tally();
   sources: Facts['sources'] = { state: 'loading' };
   blocked: Facts['blocked'];
+  /** By pod: why it could not be evicted. */
+  readonly notEvicted = new Map<string, Problem>();
   /** While namespaces are still being enqueued: what is pending is not all that there is to do. */
   fanningOut = false;
   /** The generation of the spec that all of this is about. */
@@ -54,6 +65,14 @@ export class Book {
     this.progressAt = now;
     this.generation = generation;
   }
+}
+
+/** What is remembered about pods that hang. Lost without harm: docs/adr/0010-pod-recovery.md says why nothing is done twice. */
+export class Recovery {
+  /** By pod. */
+  readonly sightings = new Map<string, Sighting>();
+  readonly done = new Map<string, ReadonlySet<string>>();
+  allowance: Allowance | undefined;
 }
 
 /** What the reconcilers share for one term as leader. */
@@ -71,8 +90,11 @@ export interface Context {
   readonly failures: Map<string, number>;
   /** Namespaces with names in accounts of which it was not clear whose they are. */
   readonly unsure: Set<string>;
+  readonly recovery: Recovery;
   readonly cleanupTimeoutMs: number;
   add(key: Key, priority: Priority): void;
+  /** Told of each pod that was evicted so that it pulls again, and of each that would have been if somebody made it again. */
+  recovered(credential: string, how: 'recreated' | 'reported'): void;
   /** Told of each step that failed. */
   failed(kind: Key['kind'], reason: FailureKind | 'fault'): void;
   /** Milliseconds on a clock that does not jump. */

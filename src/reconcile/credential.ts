@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { FINALIZER, LABEL } from '../api/names.ts';
+import { FINALIZER, LABEL, PENDING } from '../api/names.ts';
 import { REASON } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import { classify } from '../kube/errors.ts';
-import { type Intent, intentOf, isGone, secretNameOf } from '../plan/intent.ts';
+import { asksForRecovery, type Intent, intentOf, isGone, secretNameOf } from '../plan/intent.ts';
 import { type Resolution, resolve, sourcesOf } from '../plan/resolve.ts';
 import type { SecretRef, SourceState } from '../plan/source.ts';
 import { isTarget } from '../plan/targets.ts';
@@ -28,6 +28,7 @@ export async function reconcileCredential(context: Context, key: Extract<Key, { 
   const secretName = secretNameOf(credential);
   const formerNames = formerNamesOf(world, credential);
   world.foreign.want(credential.name, [secretName, ...formerNames]);
+  watchPods(context, credential.name, asksForRecovery(credential));
 
   const before = context.intents.get(credential.name);
   const former = before?.uid === credential.uid ? before : undefined;
@@ -71,6 +72,9 @@ async function decide(context: Context, credential: CredentialRecord, former: In
   book.fanningOut = true;
   try {
     await fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
+    for (const pod of context.world.pods.view(PENDING)?.all() ?? []) {
+      if (pod.failing.length > 0) context.add({ kind: 'pod', namespace: pod.namespace, name: pod.name }, PRIORITY.fanOut);
+    }
   } catch (error) {
     // Still news, when it is tried again.
     if (former) intents.set(credential.name, former);
@@ -80,6 +84,13 @@ async function decide(context: Context, credential: CredentialRecord, former: In
     book.fanningOut = false;
   }
   if (!former) sortOutNames(context);
+}
+
+/** Watches pending pods as long as some credential asks for it. */
+function watchPods({ world, recovery, books }: Context, credential: string, asks: boolean): void {
+  world.pods.want(credential, asks ? [PENDING] : []);
+  if (!asks) books.get(credential)?.notEvicted.clear();
+  if (world.pods.view(PENDING) === undefined) recovery.sightings.clear();
 }
 
 /** Looks at the names in accounts of which it was not clear whose they are, once all credentials are known. */
@@ -235,4 +246,5 @@ function forget(context: Context, name: string): undefined {
   context.reporter.forget(name);
   context.world.sources.want(name, []);
   context.world.foreign.want(name, []);
+  watchPods(context, name, false);
 }

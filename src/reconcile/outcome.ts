@@ -61,7 +61,8 @@ export function failureOf(
   return { ...at, reason: reasonOf(error), message: `${doing} failed: ${words}`, conflict: false, final: isFinal(error) };
 }
 
-function reasonOf(error: unknown): Reason {
+/** What a status calls it that a write, or what had to be known for it, failed. */
+export function reasonOf(error: unknown): Reason {
   if (error instanceof KubeError && error.status === 403) return REASON.forbidden;
   return classify(error) === 'refused' ? REASON.refused : REASON.unavailable;
 }

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { API_VERSION, KIND, MANAGER } from '../api/names.ts';
 import { CONDITION, REASON, type Reason } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { RegistryCredentialStatus } from '../api/types.ts';
@@ -7,12 +6,10 @@ import { classify, retryAfterMsOf } from '../kube/errors.ts';
 import type { Store } from '../kube/store.ts';
 import type { Writer } from '../kube/writer.ts';
 import type { Log } from '../log.ts';
-import { type Allowance, spend } from '../plan/allowance.ts';
+import { type Allowance, EVENTS, spend } from '../plan/allowance.ts';
 import { type Facts, statusOf } from '../plan/status.ts';
 import { backoffMs } from '../queue/backoff.ts';
-
-/** Events of cluster-scoped objects live there (ValidateEvent in k8s.io/kubernetes/pkg/apis/core/validation). */
-const EVENTS_NAMESPACE = 'default';
+import { eventOn, referenceToCredential } from './event.ts';
 
 /** Between two status writes of one credential: a fan-out over thousands of namespaces must not become as many writes. */
 const INTERVAL_MS = 1000;
@@ -25,8 +22,6 @@ const SETTLE_MS = 50;
  * sources takes seconds, and Ready must not go to Unknown and back with every restart.
  */
 const TAKEOVER_MS = 10_000;
-
-const LONGEST_EVENT = 1024;
 
 /** Between two tries to write a status. */
 const BACKOFF = { firstMs: 1000, longestMs: 60_000 };
@@ -64,7 +59,6 @@ export class Reporter {
   /** Of Events, by credential. */
   readonly #allowances = new Map<string, Allowance>();
   readonly #begunAt = performance.now();
-  #sequence = 0;
 
   constructor(credentials: Store<CredentialRecord>, writer: Writer, log: Log, told: Told) {
     this.#credentials = credentials;
@@ -119,37 +113,13 @@ export class Reporter {
   /** An Event on a credential. Best effort, and bounded: the status tells the same, and lasts. */
   async event(credential: CredentialRecord, type: 'Normal' | 'Warning', reason: Reason, message: string): Promise<void> {
     const before = this.#allowances.get(credential.name);
-    const { granted, after } = spend(before, performance.now());
+    const { granted, after } = spend(before, performance.now(), EVENTS);
     this.#allowances.set(credential.name, after);
     // The last word on an object that is about to be gone has no status to stand in for it.
     if (!granted && reason !== REASON.cleanupIncomplete) return;
-    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-    const suffix = `${Date.now().toString(16)}${(this.#sequence++ % 4096).toString(16).padStart(3, '0')}`;
-    const body = {
-      apiVersion: 'v1',
-      kind: 'Event',
-      metadata: { name: `${credential.name.slice(0, 200)}.${suffix}`, namespace: EVENTS_NAMESPACE },
-      involvedObject: {
-        apiVersion: API_VERSION,
-        kind: KIND,
-        name: credential.name,
-        uid: credential.uid,
-        resourceVersion: credential.resourceVersion,
-      },
-      type,
-      reason,
-      message: (before?.withheld ? `(${before.withheld} Events before this one were left out.) ${message}` : message).slice(
-        0,
-        LONGEST_EVENT,
-      ),
-      source: { component: MANAGER },
-      reportingComponent: MANAGER,
-      reportingInstance: MANAGER,
-      firstTimestamp: time,
-      lastTimestamp: time,
-      count: 1,
-    };
-    await this.#writer.createEvent(EVENTS_NAMESPACE, body).catch((error: unknown) => {
+    const told = before?.withheld ? `(${before.withheld} Events before this one were left out.) ${message}` : message;
+    const { namespace, body } = eventOn(referenceToCredential(credential), { type, reason, message: told }, new Date());
+    await this.#writer.createEvent(namespace, body).catch((error: unknown) => {
       this.#log.warn('An Event could not be written.', { credential: credential.name, reason, error });
     });
   }

@@ -11,9 +11,10 @@ import { type Again, WorkQueue } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
 import { Triggers } from '../triggers/triggers.ts';
 import { reconcileAccounts } from './accounts.ts';
-import type { Book, Context, World } from './context.ts';
+import { type Book, type Context, Recovery, type World } from './context.ts';
 import { reconcileCredential } from './credential.ts';
 import { type Readings, readingsOf } from './readings.ts';
+import { reconcilePod, standingOfRecovery } from './recovery.ts';
 import { type Progress, Reporter } from './report.ts';
 import { reconcileSecret } from './secret.ts';
 import type { Tally } from './tally.ts';
@@ -22,6 +23,7 @@ export interface TermOptions {
   readonly concurrency: number;
   readonly cleanupTimeoutMs: number;
   readonly reconciled: (kind: Key['kind'], seconds: number) => void;
+  readonly recovered: Context['recovered'];
   readonly failed: Context['failed'];
 }
 
@@ -59,8 +61,10 @@ export class Term {
       contests: new Map<string, Contest>(),
       failures: new Map<string, number>(),
       unsure: new Set<string>(),
+      recovery: new Recovery(),
       cleanupTimeoutMs: options.cleanupTimeoutMs,
       add: (key, priority) => this.#queue.add(key, priority),
+      recovered: options.recovered,
       failed: options.failed,
       now: () => performance.now(),
       random: Math.random,
@@ -110,6 +114,8 @@ function reconcile(context: Context, key: Key): Promise<Again | undefined> {
       return reconcileSecret(context, key);
     case 'accounts':
       return reconcileAccounts(context, key);
+    case 'pod':
+      return reconcilePod(context, key);
     default:
       return key satisfies never;
   }
@@ -149,6 +155,7 @@ function factsOf(context: Context, name: string): Facts | undefined {
     injection: injectionOf(credential.spec, context.world.podPolicy.state),
     sources: book.sources,
     blocked: book.blocked,
+    podRecovery: standingOfRecovery(context.world, credential, book),
     unmatched: matchNothing(credential.spec, targetsOf(context.world, book)),
     secrets: sideOf(book.secrets, book),
     accounts: sideOf(book.accounts, book),

@@ -4,7 +4,9 @@ export type Key =
   /** The Secret of one credential in one namespace. */
   | { readonly kind: 'secret'; readonly credential: string; readonly namespace: string }
   /** The references in all ServiceAccounts of one namespace. */
-  | { readonly kind: 'accounts'; readonly namespace: string };
+  | { readonly kind: 'accounts'; readonly namespace: string }
+  /** A pod that waits for an image, where some credential asks that such pods be looked after. */
+  | { readonly kind: 'pod'; readonly namespace: string; readonly name: string };
 
 export function idOf(key: Key): string {
   switch (key.kind) {
@@ -14,6 +16,8 @@ export function idOf(key: Key): string {
       return `secret ${key.credential} ${key.namespace}`;
     case 'accounts':
       return `accounts ${key.namespace}`;
+    case 'pod':
+      return `pod ${key.namespace} ${key.name}`;
     default:
       return key satisfies never;
   }

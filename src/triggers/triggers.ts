@@ -1,7 +1,7 @@
-import { LABEL } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, SecretRecord } from '../api/records.ts';
+import { LABEL, PENDING } from '../api/names.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, PodRecord, SecretRecord } from '../api/records.ts';
 import type { View } from '../kube/store.ts';
-import { type Intent, isGone, secretNameOf } from '../plan/intent.ts';
+import { asksForRecovery, type Intent, isGone, secretNameOf } from '../plan/intent.ts';
 import { sourcesOf } from '../plan/resolve.ts';
 import { isTarget } from '../plan/targets.ts';
 import { PRIORITY, type Priority } from '../queue/queue.ts';
@@ -15,6 +15,7 @@ export class Triggers {
   readonly #credentials: View<CredentialRecord>;
   readonly #managed: View<SecretRecord>;
   readonly #accounts: View<AccountRecord>;
+  readonly #pods: { view(phase: string): View<PodRecord> | undefined };
   /** Whether Secrets are asked for by name only. */
   readonly #byName: boolean;
   readonly #intents: ReadonlyMap<string, Intent>;
@@ -25,6 +26,7 @@ export class Triggers {
       credentials: View<CredentialRecord>;
       managed: View<SecretRecord>;
       accounts: View<AccountRecord>;
+      pods: { view(phase: string): View<PodRecord> | undefined };
       sourceNamespaces?: readonly string[] | undefined;
     },
     intents: ReadonlyMap<string, Intent>,
@@ -33,6 +35,7 @@ export class Triggers {
     this.#credentials = world.credentials;
     this.#managed = world.managed;
     this.#accounts = world.accounts;
+    this.#pods = world.pods;
     this.#byName = world.sourceNamespaces !== undefined;
     this.#intents = intents;
     this.#add = add;
@@ -97,6 +100,7 @@ export class Triggers {
     const { namespace } = (after ?? before) as AccountRecord;
     // Whether anybody wants it is for the plan to say: that takes the namespace, which may not have come yet.
     if (this.#intents.size > 0 || before?.recorded.length || after?.recorded.length) this.#accountsIn(namespace);
+    this.#podsIn(namespace);
   }
 
   /** A Secret of ours, or one under a name of ours. */
@@ -108,6 +112,18 @@ export class Triggers {
     }
     // A reference may hang on whether its Secret is there: one that was retained, or whose source is missing.
     if (!before || !after) this.#accountsIn(namespace);
+    this.#podsIn(namespace);
+  }
+
+  /** A pending pod. Only those that wait for an image, or did, are of interest. */
+  pod(before: PodRecord | undefined, after: PodRecord | undefined): void {
+    const { namespace, name } = (after ?? before) as PodRecord;
+    if (before?.failing.length || after?.failing.length) this.#pod(namespace, name);
+  }
+
+  /** The watch of pending pods came to know them, failed or recovered. */
+  podsTurned(): void {
+    for (const credential of this.#credentials.all()) if (asksForRecovery(credential)) this.#credential(credential.name);
   }
 
   #hasRecords(namespace: string): boolean {
@@ -121,6 +137,15 @@ export class Triggers {
 
   #secret(credential: string, namespace: string): void {
     this.#add({ kind: 'secret', credential, namespace }, PRIORITY.now);
+  }
+
+  #podsIn(namespace: string): void {
+    for (const { name, failing } of this.#pods.view(PENDING)?.in(namespace) ?? []) if (failing.length > 0) this.#pod(namespace, name);
+  }
+
+  /** A pod that hangs has waited for seconds at least: it does not go before a new namespace. */
+  #pod(namespace: string, name: string): void {
+    this.#add({ kind: 'pod', namespace, name }, PRIORITY.fanOut);
   }
 
   #accountsIn(namespace: string): void {

@@ -54,6 +54,7 @@ describe('Hostile input', () => {
         },
         conflictPolicy: 'Fail',
         deletionPolicy: 'Delete',
+        podRecovery: 'None',
         suspend: false,
       };
     }

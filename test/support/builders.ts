@@ -1,6 +1,6 @@
 /** Records with sensible defaults, for tests that say only what they are about: `secret({ immutable: true })`. */
 import { contentHash } from '../../src/api/hash.ts';
-import type { AccountRecord, CredentialRecord, NamespaceRecord, SecretRecord, SourceRecord } from '../../src/api/records.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, PodRecord, SecretRecord, SourceRecord } from '../../src/api/records.ts';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
 import type { Intent } from '../../src/plan/intent.ts';
 import type { Content } from '../../src/plan/resolve.ts';
@@ -18,6 +18,7 @@ export const spec = (mods: Partial<RegistryCredentialSpec> = {}): RegistryCreden
   podInjection: 'Append',
   conflictPolicy: 'Fail',
   deletionPolicy: 'Delete',
+  podRecovery: 'None',
   suspend: false,
   ...mods,
 });
@@ -42,7 +43,7 @@ export const intent = (mods: WithSpec<Intent> = {}): Intent => {
 /** A docker config of one server, as it is placed. */
 export function content(password = 'sample-password', server = 'registry.example.com'): Content {
   const data = base64(JSON.stringify({ auths: { [server]: { auth: base64(`robot:${password}`), password, username: 'robot' } } }));
-  return { data, hash: contentHash(data), servers: 1 };
+  return { data, hash: contentHash(data), servers: 1, names: [server] };
 }
 
 export const namespace = (mods: Partial<NamespaceRecord> = {}): NamespaceRecord => ({
@@ -57,6 +58,7 @@ export const account = (mods: Partial<AccountRecord> = {}): AccountRecord => ({
   labels: {},
   pullSecrets: [],
   recorded: [],
+  changedAt: 0,
   terminating: false,
   ...mods,
 });
@@ -78,6 +80,20 @@ export const secret = (mods: Partial<SecretRecord> = {}): SecretRecord => ({
 /** A Secret that somebody else made. */
 export const foreignSecret = (mods: Partial<SecretRecord> = {}): SecretRecord =>
   secret({ labels: {}, annotations: {}, owners: [], contentHash: 'sample-hash', ...mods });
+
+/** A pod of a ReplicaSet that waits for an image of `content()`, and has no pull secret. */
+export const pod = (mods: Partial<PodRecord> = {}): PodRecord => ({
+  ...identity('shop', mods.name ?? 'web-1'),
+  serviceAccount: 'default',
+  pullSecrets: [],
+  owner: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'uid-web', controller: true },
+  failing: ['registry.example.com/app:1'],
+  tried: false,
+  createdAt: 0,
+  excluded: false,
+  terminating: false,
+  ...mods,
+});
 
 /** A Secret that credentials are read from, with its values in plain text. */
 export const source = (type: string, values: Record<string, string>, mods: Partial<SourceRecord> = {}): SourceRecord => ({

@@ -76,7 +76,9 @@ describe('Over HTTP', () => {
       expect(text).to.contain('process_cpu_seconds_total ').and.contain('nodejs_heap_size_used_bytes ');
     });
 
-    const noFaults = ['credential', 'secret', 'accounts'].map((kind) => `regcred_reconcile_errors_total{kind="${kind}",reason="fault"} 0`);
+    const noFaults = ['credential', 'secret', 'accounts', 'pod'].map(
+      (kind) => `regcred_reconcile_errors_total{kind="${kind}",reason="fault"} 0`,
+    );
 
     it('of what is read when they are scraped', async () => {
       expect(await samples()).to.have.members([

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type KubeObject, readAccount, readSecret, readSource } from '../../../src/kube/records.ts';
+import { type KubeObject, readAccount, readJob, readPod, readSecret, readSource } from '../../../src/kube/records.ts';
 
 /** A new object each time, as it comes off the wire. */
 function secret(namespace: string): KubeObject {
@@ -89,4 +89,57 @@ describe('A source was last changed', () => {
 
   it('at no time, where there is none', () =>
     expect(readSource({ metadata: { ...metadata, creationTimestamp: '' } }).changedAt).to.equal(0));
+});
+
+describe('Of a pod is kept', () => {
+  const metadata = { namespace: 'shop', name: 'web-1', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:07Z' };
+  const owner = (name: string, controller: boolean) => ({ apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid: name, controller });
+  const waiting = (name: string, reason: string) => ({ name, state: { waiting: { reason } } });
+  const spec = {
+    serviceAccountName: 'builder',
+    imagePullSecrets: [{ name: 'acme' }, {}],
+    initContainers: [{ name: 'init', image: 'registry.example.com/init' }],
+    containers: ['a', 'b', 'c'].map((name) => ({ name, image: `registry.example.com/${name}` })),
+  };
+
+  it('the images that it waits for, init containers included, and whether one was just tried', () => {
+    const of = (initContainerStatuses: object[], containerStatuses: object[]) => {
+      const { failing, tried } = readPod({ metadata, spec, status: { initContainerStatuses, containerStatuses } });
+      return [failing.map((image) => image.replace('registry.example.com/', '')), tried];
+    };
+    expect(of([], [waiting('a', 'ContainerCreating'), { name: 'b', state: { running: {} } }])).to.deep.equal([[], false]);
+    expect(of([], [waiting('b', 'ImagePullBackOff'), waiting('c', 'InvalidImageName')])).to.deep.equal([['b'], false]);
+    expect(of([waiting('init', 'ErrImagePull')], [waiting('a', 'PodInitializing')])).to.deep.equal([['init'], true]);
+    expect(of([waiting('init', 'ImagePullBackOff')], [waiting('c', 'ErrImagePull')])).to.deep.equal([['init', 'c'], true]);
+  });
+
+  it('the controller among its owners, its account, its pull secrets and when it was made', () => {
+    const labels = { 'regcred.dev/exclude': 'true' };
+    const pod = readPod({ metadata: { ...metadata, labels, ownerReferences: [owner('other', false), owner('web', true)] }, spec });
+    expect(pod).to.deep.include({ serviceAccount: 'builder', pullSecrets: ['acme'], owner: owner('web', true), excluded: true });
+    expect(pod.createdAt).to.equal(Date.parse('2026-01-01T00:00:07Z') / 1000);
+    expect(readPod({ metadata, spec: {} })).to.deep.include({ serviceAccount: 'default', owner: undefined, failing: [], excluded: false });
+  });
+
+  it('of a Job how often it may fail, and whether it counts otherwise', () => {
+    const job = (spec: object, status?: object) => readJob({ metadata, spec, ...(status && { status }) });
+    expect(job({ backoffLimit: 2 }, { failed: 1 })).to.deep.equal({ failed: 1, backoffLimit: 2, countsOtherwise: false });
+    expect(job({})).to.deep.equal({ failed: 0, backoffLimit: 6, countsOtherwise: false });
+    expect(job({ podFailurePolicy: { rules: [] } }).countsOtherwise).to.equal(true);
+    expect(job({ backoffLimitPerIndex: 1 }).countsOtherwise).to.equal(true);
+  });
+});
+
+describe('The list of an account was last changed', () => {
+  const list = { 'f:imagePullSecrets': {} };
+  const annotations = { 'f:metadata': { 'f:annotations': {} } };
+  const metadata = { name: 'default', namespace: 'shop', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' };
+  it('when somebody last wrote to it, and not when somebody wrote something else', () => {
+    const managedFields = [
+      { time: '2026-01-02T00:00:00Z', fieldsV1: list },
+      { time: '2026-01-03T00:00:00Z', fieldsV1: annotations },
+    ];
+    expect(readAccount({ metadata: { ...metadata, managedFields } }).changedAt).to.equal(Date.parse('2026-01-02T00:00:00Z') / 1000);
+    expect(readAccount({ metadata }).changedAt).to.equal(Date.parse('2026-01-01T00:00:00Z') / 1000);
+  });
 });

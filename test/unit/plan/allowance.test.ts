@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Allowance, spend } from '../../../src/plan/allowance.ts';
+import { type Allowance, EVENTS, spend } from '../../../src/plan/allowance.ts';
 
 const MINUTE = 60_000;
 
@@ -7,7 +7,7 @@ describe('The Events of one object', () => {
   let allowance: Allowance | undefined;
   beforeEach(() => (allowance = undefined));
   const asked = (now: number) => {
-    const { granted, after } = spend(allowance, now);
+    const { granted, after } = spend(allowance, now, EVENTS);
     allowance = after;
     return granted;
   };

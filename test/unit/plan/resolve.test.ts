@@ -45,7 +45,8 @@ describe('The sources', () => {
     const entry = (username: string) => ({ auth: base64(`${username}:sample-password`), password: 'sample-password', username });
     const auths = { 'a.example.com': entry('robot'), 'b.example.com': entry('two'), 'c.example.com': entry('one') };
     const data = base64(JSON.stringify({ auths }));
-    expect(resolution).to.deep.equal({ state: 'ready', content: { data, hash: contentHash(data), servers: 3 } });
+    const names = ['a.example.com', 'b.example.com', 'c.example.com'];
+    expect(resolution).to.deep.equal({ state: 'ready', content: { data, hash: contentHash(data), servers: 3, names } });
   });
 
   const unready: Record<string, readonly [Partial<RegistryCredentialSpec>, unknown]> = {

@@ -316,3 +316,36 @@ describe('The status', () => {
     );
   });
 });
+
+describe('The condition PodRecovery', () => {
+  const recovery = (podRecovery: Facts['podRecovery']) => condition('PodRecovery', status({ podRecovery }));
+  const refused = (pod: string) => ({ reason: 'Forbidden', message: `shop/${pod}: the API server says no` }) as const;
+  const MEND =
+    'Give the operator the rights in manifests/components/pod-recovery (of the Helm chart: podRecovery), find the policy that says no, or set spec.podRecovery: None.';
+
+  it('is not there where nobody asks for it', () => expect(recovery(undefined)).to.deep.equal([undefined, undefined, undefined]));
+
+  it('tells whether pods are seen', () => {
+    expect(recovery({ state: 'starting' })).to.deep.equal(['Unknown', 'Resolving', 'The pending pods are being listed.']);
+    expect(recovery({ state: 'watching', notEvicted: [] }).slice(0, 2)).to.deep.equal(['True', 'WatchingPods']);
+  });
+
+  it('says how to mend what the API server refuses', () => {
+    expect(recovery({ state: 'blind', why: 'it says no' })).to.deep.equal([
+      'False',
+      'Forbidden',
+      `The pending pods cannot be seen, so nothing is done for those that hang: it says no. ${MEND}`,
+    ]);
+    expect(recovery({ state: 'watching', notEvicted: [refused('web-1'), refused('web-2')] })).to.deep.equal([
+      'False',
+      'Forbidden',
+      `2 pods that hang cannot be made anew: shop/web-1: the API server says no. ${MEND}`,
+    ]);
+  });
+
+  it('has no part in Ready', () => {
+    expect(condition('Ready', status({ podRecovery: { state: 'blind', why: 'it says no' } }))).to.deep.equal(
+      condition('Ready', status({})),
+    );
+  });
+});

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { AccountRecord, CredentialRecord, ObjectRecord, SecretRecord } from '../../../src/api/records.ts';
+import type { AccountRecord, CredentialRecord, ObjectRecord, PodRecord, SecretRecord } from '../../../src/api/records.ts';
 import { Store } from '../../../src/kube/store.ts';
 import { intentOf } from '../../../src/plan/intent.ts';
 import { PRIORITY, type Priority } from '../../../src/queue/queue.ts';
 import { idOf, type Key } from '../../../src/triggers/keys.ts';
 import { Triggers } from '../../../src/triggers/triggers.ts';
-import { account, credential, foreignSecret, namespace, secret } from '../../support/builders.ts';
+import { account, credential, foreignSecret, namespace, pod, secret } from '../../support/builders.ts';
 
 interface Case {
   readonly credentials?: readonly CredentialRecord[];
@@ -13,6 +13,8 @@ interface Case {
   readonly undecided?: readonly CredentialRecord[];
   readonly managed?: readonly SecretRecord[];
   readonly accounts?: readonly AccountRecord[];
+  /** Pending ones, where they are watched. */
+  readonly pods?: readonly PodRecord[];
   readonly change: (triggers: Triggers) => void;
   readonly want: readonly string[];
 }
@@ -24,12 +26,17 @@ function view<R extends ObjectRecord>(records: readonly R[]): Store<R> {
 }
 
 /** The keys that a change adds, each once, in order of their names. */
-function keysOf({ credentials = [], undecided = [], managed = [], accounts = [], change }: Case): {
+function keysOf({ credentials = [], undecided = [], managed = [], accounts = [], pods, change }: Case): {
   keys: string[];
   priorities: Set<Priority>;
 } {
   const intents = new Map(credentials.map((one) => [one.name, intentOf(one, undefined)]));
-  const world = { credentials: view([...credentials, ...undecided]), managed: view(managed), accounts: view(accounts) };
+  const world = {
+    credentials: view([...credentials, ...undecided]),
+    managed: view(managed),
+    accounts: view(accounts),
+    pods: { view: () => pods && view(pods) },
+  };
   const added = new Map<string, Priority>();
   change(new Triggers(world, intents, (key: Key, priority) => added.set(idOf(key), priority)));
   return { keys: [...added.keys()].sort(), priorities: new Set(added.values()) };
@@ -211,6 +218,35 @@ describe('What a change concerns:', () => {
       want: ['credential acme'],
     },
 
+    'a pod that comes to hang': {
+      change: (on) => on.pod(pod({ failing: [] }), pod()),
+      want: ['pod shop web-1'],
+    },
+    'a pod that hangs no more, or is gone': { change: (on) => on.pod(pod(), undefined), want: ['pod shop web-1'] },
+    'a pod that does not hang: nobody': { change: (on) => on.pod(undefined, pod({ failing: [] })), want: [] },
+    'an account that got a reference: the pods there that hang': {
+      pods: [pod(), pod({ name: 'starts', failing: [] }), pod({ namespace: 'b' })],
+      accounts: [account()],
+      change: (on) => on.account(account({ recorded: ['acme'] }), account({ recorded: ['acme'] })),
+      want: ['accounts shop', 'pod shop web-1'],
+    },
+    'a Secret that got other content: the pods there that hang': {
+      credentials: [onlyShop],
+      pods: [pod(), pod({ name: 'starts', failing: [] }), pod({ namespace: 'b' })],
+      change: (on) => on.secret(secret(), secret({ contentHash: 'other' })),
+      want: ['pod shop web-1', 'secret acme shop'],
+    },
+    'the watch of pending pods: the credentials that ask for it': {
+      credentials: [credential({ spec: { podRecovery: 'Recreate' } }), other],
+      undecided: [
+        credential({ name: 'held', spec: { podRecovery: 'Recreate', suspend: true } }),
+        credential({ name: 'ends', deleting: true, spec: { podRecovery: 'Recreate' } }),
+        credential({ name: 'new', spec: { podRecovery: 'Recreate' } }),
+      ],
+      change: (on) => on.podsTurned(),
+      want: ['credential acme', 'credential new'],
+    },
+
     'the beginning of a term: every credential, and every namespace with references of ours': {
       credentials: [onlyShop],
       undecided: [other],
@@ -224,8 +260,9 @@ describe('What a change concerns:', () => {
     it(what, () => {
       const { keys, priorities } = keysOf(test);
       expect(keys).to.deep.equal(test.want);
-      // Somebody waits for all of it: a fan-out is for the reconcilers to send.
-      expect([...priorities]).to.deep.equal(test.want.length > 0 ? [PRIORITY.now] : []);
+      // Somebody waits for all of it: a fan-out is for the reconcilers to send. Only pods have waited for long already.
+      const want = test.want.map((key) => (key.startsWith('pod ') ? PRIORITY.fanOut : PRIORITY.now));
+      expect(priorities).to.deep.equal(new Set(want));
     });
   }
 });
@@ -240,6 +277,7 @@ describe('The id of a key', () => {
       // A name has no spaces in it, but dots and dashes.
       { kind: 'secret', credential: 'a.b', namespace: 'c' },
       { kind: 'secret', credential: 'a', namespace: 'b-c' },
+      { kind: 'pod', namespace: 'a', name: 'b' },
     ];
     expect(new Set(keys.map(idOf)).size).to.equal(keys.length);
   });

@@ -1,0 +1,268 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { parseAllDocuments } from 'yaml';
+import type { RegistryCredentialSpec } from '../../src/api/types.ts';
+import { auditedSince, endOf } from '../support/audit.ts';
+import { type Cluster, type Scene, startCluster, stopCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
+import { barePod, hangs, POD_CONTROLLERS, type Pod, podEvents, pods, replaced, type Workload, workload } from '../support/pods.ts';
+
+const COMPONENT = 'manifests/components/pod-recovery/rbac.yaml';
+const RECREATE = { podRecovery: 'Recreate' } as const;
+
+const pullSecretsOf = ({ spec }: Pod) => (spec.imagePullSecrets ?? []).map(({ name }) => name);
+const uidsOf = (made: readonly Pod[]) => made.map(({ metadata }) => metadata.uid).sort();
+
+describe('Pods that hang', () => {
+  let cluster: Cluster;
+  let scene: Scene;
+  before(async () => (cluster = await startCluster(POD_CONTROLLERS)));
+  after(() => stopCluster(cluster));
+  beforeEach(() => (scene = cluster.scene()));
+  // The operator looks at all pods as long as one credential asks for it.
+  afterEach(() => cluster.kubectl('delete', 'regcred', '--all', '--timeout=30s'));
+
+  const asked = (from: number) => auditedSince(cluster.controlPlane.auditLog, from).filter(({ resource }) => resource.startsWith('pods'));
+  const recoveryIs = (status: string, reason: string, of = scene) =>
+    eventually(`PodRecovery is ${status} ${reason}`, async () => {
+      const condition = await of.condition('PodRecovery');
+      expect(`${condition.status} ${condition.reason}`, condition.message).to.equal(`${status} ${reason}`);
+      return condition;
+    });
+
+  /** Pods that were made before there was a credential, and one that comes later. */
+  async function tooEarly(
+    kind: Workload = 'ReplicaSet',
+    spec: object = {},
+    credential: Partial<RegistryCredentialSpec> = RECREATE,
+    of = scene,
+  ) {
+    await of.basicAuth();
+    const namespace = await of.namespace();
+    const early = await workload(of, namespace, kind, spec);
+    for (const pod of early) {
+      expect(pullSecretsOf(pod)).to.deep.equal([]);
+      await hangs(of, pod);
+    }
+    await of.credential(credential);
+    return { namespace, early };
+  }
+
+  /** By the time that a pod of another credential has been made anew, those of this one would have been. */
+  async function laterIsDone(): Promise<void> {
+    const later = cluster.scene();
+    const { namespace, early } = await tooEarly('ReplicaSet', {}, RECREATE, later);
+    await replaced(later, namespace, early);
+  }
+
+  it('are not looked at as long as nobody asks for it', async () => {
+    await tooEarly('ReplicaSet', {}, {});
+    await scene.ready();
+    expect((await scene.status()).conditions?.map(({ type }) => type)).to.not.include('PodRecovery');
+    expect(asked(0)).to.deep.equal([]);
+  });
+
+  it('are not looked at without the rights for it, which a condition says, and Ready is about something else', async () => {
+    const { namespace, early } = await tooEarly();
+    const { message } = await recoveryIs('False', 'Forbidden');
+    expect(message).to.contain('cannot list resource "pods"').and.to.contain('manifests/components/pod-recovery');
+    await scene.ready();
+    await cluster.kubectl('apply', '-f', COMPONENT);
+    await recoveryIs('True', 'WatchingPods');
+    await replaced(scene, namespace, early);
+  });
+
+  it('because they were made too early are made anew, each once, and an Event says why', async () => {
+    const { namespace, early } = await tooEarly('ReplicaSet', { replicas: 3 });
+    const anew = await replaced(scene, namespace, early);
+    expect(anew.map(pullSecretsOf)).to.deep.equal([[scene.name], [scene.name], [scene.name]]);
+    await eventually('there is an Event for each', async () =>
+      expect((await podEvents(scene, namespace)).map(({ involvedObject }) => involvedObject.uid).sort()).to.deep.equal(uidsOf(early)),
+    );
+    const [event] = await podEvents(scene, namespace);
+    expect(event?.reason).to.equal('EvictedToPullAgain');
+    expect(event?.message).to.equal(
+      `Evicted, so that ReplicaSet ${scene.name}-replicaset makes it again: RegistryCredential ${scene.name} covers registry.example.com/team/app:1.2, but the pod was made before ServiceAccount default referred to the Secret ${scene.name}, and the pull secrets of a pod cannot be changed.`,
+    );
+    const metrics = await (await fetch(`${await cluster.operator.url()}/metrics`)).text();
+    expect(metrics).to.contain(`regcred_pods_recreated_total{credential="${scene.name}"} 3`);
+
+    for (const pod of anew) await hangs(scene, pod, 'ErrImagePull');
+    await laterIsDone();
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf(anew));
+    await cluster.restart();
+    await laterIsDone();
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf(anew));
+  });
+
+  it('because the content was wrong are made anew when it is replaced, and not for the same content again', async () => {
+    const [namespace] = (await scene.placed(1, RECREATE)) as [string];
+    await recoveryIs('True', 'WatchingPods');
+    const first = await workload(scene, namespace, 'ReplicaSet');
+    expect(first.map(pullSecretsOf)).to.deep.equal([[scene.name]]);
+    for (const pod of first) await hangs(scene, pod, 'ErrImagePull');
+    // A change of the Secret that is none of its content is no reason.
+    await scene.patchCredential({ secretMetadata: { labels: { team: 'shop' } } });
+    await laterIsDone();
+    for (const pod of first) await hangs(scene, pod);
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf(first));
+
+    await scene.rotate('rotated-sample');
+    const second = await replaced(scene, namespace, first);
+    expect((await podEvents(scene, namespace))[0]?.message).to.contain(
+      `the last pull failed with what was in the Secret ${scene.name} before`,
+    );
+    for (const pod of second) await hangs(scene, pod, 'ErrImagePull');
+    await laterIsDone();
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf(second));
+
+    await scene.rotate('rotated-again-sample');
+    await replaced(scene, namespace, second);
+  });
+
+  it('of a StatefulSet, a DaemonSet and a Job are made anew', async () => {
+    // A DaemonSet needs a node that no taint keeps it from.
+    await cluster.api.call('POST', '/api/v1/nodes', { body: { metadata: { name: 'node-1' } } });
+    await cluster.api.call('PATCH', '/api/v1/nodes/node-1', { body: { spec: { taints: null } } });
+    const anew = async (kind: Workload) => {
+      const of = cluster.scene();
+      const { namespace, early } = await tooEarly(kind, {}, RECREATE, of);
+      expect((await replaced(of, namespace, early)).map(pullSecretsOf), kind).to.deep.equal([[of.name]]);
+    };
+    await Promise.all((['StatefulSet', 'DaemonSet', 'Job'] as const).map(anew));
+  });
+
+  it('of a Job that may not fail are told of, and left alone', async () => {
+    const { namespace, early } = await tooEarly('Job', { backoffLimit: 0 });
+    const [event] = await eventually('there is an Event', async () => {
+      const events = await podEvents(scene, namespace);
+      expect(events).to.have.lengthOf(1);
+      return events;
+    });
+    expect(event?.reason).to.equal('StuckWithoutPullSecret');
+    expect(event?.message).to.contain(`Left as it is, because Job ${scene.name}-job would count that as a failure, and might end by it`);
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf(early));
+  });
+
+  it('and that nobody would make again are told of once, and left alone', async () => {
+    await scene.basicAuth();
+    const namespace = await scene.namespace();
+    const bare = await barePod(scene, namespace, 'bare', { initContainers: [{ name: 'init', image: 'registry.example.com/init' }] });
+    await hangs(scene, bare, 'ImagePullBackOff', true);
+    await scene.credential(RECREATE);
+    await eventually('there is an Event', async () => expect(await podEvents(scene, namespace)).to.have.lengthOf(1));
+    await hangs(scene, bare, 'ErrImagePull', true);
+    await laterIsDone();
+    const [event, ...more] = await podEvents(scene, namespace);
+    expect(more).to.deep.equal([]);
+    expect(event?.message).to.match(
+      /^Left as it is, because nothing would make it again: .*registry\.example\.com\/init.* Delete it and make it anew\.$/,
+    );
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal([bare.metadata.uid]);
+    const metrics = await (await fetch(`${await cluster.operator.url()}/metrics`)).text();
+    expect(metrics).to.contain(`regcred_pods_not_recreated_total{credential="${scene.name}"} 1`);
+  });
+
+  it('for another reason are left alone', async () => {
+    await scene.basicAuth();
+    const namespaces = await scene.namespaces(3);
+    const [elsewhere, own, out] = namespaces as [string, string, string];
+    await workload(scene, elsewhere, 'ReplicaSet', {}, { containers: [{ name: 'main', image: 'elsewhere.example.com/app' }] });
+    await workload(scene, own, 'ReplicaSet', {}, { imagePullSecrets: [{ name: 'own' }] });
+    const [excluded] = await workload(scene, out, 'ReplicaSet');
+    await scene.patch(`/api/v1/namespaces/${out}/pods/${excluded?.metadata.name}`, {
+      metadata: { labels: { 'regcred.dev/exclude': 'true' } },
+    });
+    const before = await Promise.all(namespaces.map((namespace) => pods(scene, namespace)));
+    for (const pod of before.flat()) await hangs(scene, pod);
+    await scene.credential(RECREATE);
+    await scene.ready();
+    await laterIsDone();
+    expect((await Promise.all(namespaces.map((namespace) => pods(scene, namespace)))).map(uidsOf)).to.deep.equal(before.map(uidsOf));
+  });
+
+  it('in their dozens are made anew ten at once, and then two a second', async () => {
+    const from = endOf(cluster.controlPlane.auditLog);
+    const { namespace, early } = await tooEarly('ReplicaSet', { replicas: 16 });
+    await replaced(scene, namespace, early);
+    const times = asked(from)
+      .filter(({ resource, code }) => resource === 'pods/eviction' && code < 300)
+      .map(({ at }) => at);
+    expect(times).to.have.lengthOf(16);
+    expect(Math.max(...times) - Math.min(...times)).to.be.within(2900, 15_000);
+  });
+
+  it('are looked at no longer when nobody asks for it any more', async () => {
+    await scene.placed(1, RECREATE);
+    await recoveryIs('True', 'WatchingPods');
+    const from = endOf(cluster.controlPlane.auditLog);
+    await scene.patchCredential({ podRecovery: 'None' });
+    await eventually('the watch has ended', () => expect(asked(from).map(({ verb }) => verb)).to.deep.equal(['watch']));
+    await scene.ready();
+    expect((await scene.status()).conditions?.map(({ type }) => type)).to.not.include('PodRecovery');
+  });
+
+  describe('without the right to', () => {
+    const [role] = parseAllDocuments(readFileSync(COMPONENT, 'utf8')).map((document) => document.toJS()) as [
+      { metadata: { name: string }; rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[] },
+    ];
+    const url = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${role.metadata.name}`;
+    const grants = role.rules.flatMap(({ resources, verbs }) => verbs.map((verb) => `${verb} ${resources[0]}`));
+    const mayIs = (grant: string, want: 'yes' | 'no') =>
+      eventually(`${grant}: ${want}`, async () => {
+        const [verb = '', resource = '', subresource = ''] = grant.split(/[ /]/);
+        const who = '--as=system:serviceaccount:regcred-system:regcred';
+        const answer = cluster.kubectl('auth', 'can-i', verb, resource, `--subresource=${subresource}`, '-A', who);
+        expect((await answer.catch(() => 'no')).trim()).to.equal(want);
+      });
+    const saying = (grant: string) => async () => {
+      const [verb, resource] = grant.split(' ');
+      expect((await recoveryIs('False', 'Forbidden')).message)
+        .to.contain(`cannot ${verb} resource "${resource}"`)
+        .and.to.contain('manifests/components/pod-recovery');
+    };
+    const cases: Record<string, { kind?: Workload; seen: () => Promise<unknown> }> = {
+      'list pods': { seen: saying('list pods') },
+      'watch pods': { seen: saying('watch pods') },
+      'create pods/eviction': { seen: saying('create pods/eviction') },
+      'get jobs': { kind: 'Job', seen: saying('get jobs') },
+      'create events': {
+        seen: () =>
+          eventually('the log says so', () => {
+            const lines = cluster.operator.log().split('\n');
+            if (!lines.some((line) => line.includes('An Event could not be written.') && line.includes(`${scene.name}-1/`)))
+              throw new Error();
+          }),
+      },
+    };
+
+    it('(each that is granted has its case here)', () => expect(Object.keys(cases)).to.have.members(grants));
+
+    for (const [grant, { kind, seen }] of Object.entries(cases))
+      it(`${grant}, it is said, and heals when it is given back`, async () => {
+        const [verb = '', resource = ''] = grant.split(' ');
+        const without = role.rules.map((rule) =>
+          rule.resources.includes(resource) ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) } : rule,
+        );
+        let made: Awaited<ReturnType<typeof tooEarly>>;
+        try {
+          await scene.patch(url, { rules: without.filter(({ verbs }) => verbs.length > 0) });
+          await mayIs(grant, 'no');
+          made = await tooEarly(kind);
+          await seen();
+        } finally {
+          await scene.patch(url, { rules: role.rules });
+          await mayIs(grant, 'yes');
+        }
+        await replaced(scene, made.namespace, made.early);
+        await recoveryIs('True', 'WatchingPods');
+      });
+
+    it('(each that is granted is used)', () => {
+      const done = auditedSince(cluster.controlPlane.auditLog, 0).filter(
+        ({ code, namespace }) => code > 0 && code < 300 && namespace !== 'default',
+      );
+      expect(done.map(({ verb, resource }) => `${verb} ${resource}`)).to.include.members(grants);
+    });
+  });
+});
