@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import type { CredentialRecord } from '../../src/api/records.ts';
+import { doctor } from '../../src/cli/doctor/doctor.ts';
 import type { Kube } from '../../src/kube/client.ts';
 import { find } from '../../test/support/api.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -45,6 +46,7 @@ export async function play(telling: Telling): Promise<void> {
   const all = [...placed, added, ...early];
   await rotate(telling, name, all);
   await repair(telling, name, added);
+  await askTheDoctor(telling, there.other);
   if (!keep) await takeBack(telling, name, all);
 }
 
@@ -152,12 +154,13 @@ async function applyTogether(telling: Telling, name: string): Promise<string[]> 
 
 /** What admission makes of a pod without a list of its own. */
 async function pullSecretsOfPod({ stage: { api }, source }: Telling, namespace: string): Promise<string[]> {
-  const image = `${(source.server ?? 'registry.example.com').replace(/^https?:\/\//, '').replace('*', 'www')}/acme/shop:1`;
   // The gate keeps it from ever being run: only what admission makes of it is to be seen.
-  const spec = { containers: [{ name: 'shop', image }], schedulingGates: [{ name: 'regcred.dev/quickstart' }] };
+  const spec = { containers: [{ name: 'shop', image: imageOf(source) }], schedulingGates: [{ name: 'regcred.dev/quickstart' }] };
   const pod = await api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, { body: { metadata: { name: 'shop' }, spec } });
   return (pod.spec.imagePullSecrets ?? []).map((entry) => entry.name);
 }
+
+const imageOf = ({ server = 'registry.example.com' }: Source) => `${server.replace(/^https?:\/\//, '').replace('*', 'www')}/acme/shop:1`;
 
 async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
   screen.heading('7. The password is rotated');
@@ -199,8 +202,19 @@ async function repair({ stage: { api }, eyes, screen }: Telling, name: string, n
   screen.done(`The ServiceAccount default in ${namespace} was stripped, and repaired`, performance.now() - since);
 }
 
+/** In the namespace that nothing asks for. */
+async function askTheDoctor({ stage: { kubeconfig }, screen, source }: Telling, namespace: string): Promise<void> {
+  screen.heading('9. Why could a pod elsewhere not pull?');
+  const image = imageOf(source);
+  screen.quote(`$ kubectl regcred doctor image ${image} -n ${namespace}`);
+  const world = { program: 'kubectl regcred', input: async () => undefined, now: () => new Date() };
+  const { output, exitCode } = await doctor(['image', image], { kubeconfig, namespace }, world);
+  screen.quote(output);
+  hold(exitCode !== 0, `the doctor finds nothing wrong with a pod in ${namespace}, though it has no pull secret`);
+}
+
 async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
-  screen.heading('9. The RegistryCredential is deleted');
+  screen.heading('10. The RegistryCredential is deleted');
   const since = performance.now();
   await api.call('DELETE', `${CREDENTIALS}/${name}`);
   await eyes.until('everything is taken back', () => {

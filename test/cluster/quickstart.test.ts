@@ -42,6 +42,7 @@ describe('The quickstart', () => {
       'The pod was admitted with imagePullSecrets: [acme]',
       'hold the new password',
       'stripped, and repaired',
+      'RegistryCredential acme is not meant for the namespace sandbox',
       'Every Secret and every reference is gone',
       'Everything held',
     ]) {

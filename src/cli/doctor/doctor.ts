@@ -24,12 +24,14 @@ export interface DoctorFlags extends ClusterFlags {
   readonly output?: Format;
 }
 
+type DoctorsWorld = Pick<World, 'input' | 'now' | 'program'>;
+
 /** More pods than that of one namespace fail for the same reasons, as a rule. */
 const MOST_PODS = 10;
 
 const RIGHT = 'To look at a pod takes the right to get it.';
 
-export async function doctor(about: readonly string[], flags: DoctorFlags, world: World): Promise<Answer> {
+export async function doctor(about: readonly string[], flags: DoctorFlags, world: DoctorsWorld): Promise<Answer> {
   const question = questionOf(about, flags, world);
   const config = configOf(flags);
   const namespace = flags.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
@@ -49,11 +51,11 @@ type Question =
 interface Practice {
   readonly cluster: Cluster;
   readonly flags: DoctorFlags;
-  readonly world: World;
+  readonly world: DoctorsWorld;
 }
 
 /** `pod/NAME`, `pod NAME`, `image IMAGE`, `namespace NAME`, or a file. */
-function questionOf(about: readonly string[], { filename }: DoctorFlags, { program }: World): Question {
+function questionOf(about: readonly string[], { filename }: DoctorFlags, { program }: DoctorsWorld): Question {
   const help = `Say what it is about: pod/NAME, image IMAGE, namespace NAME, or -f FILE. ${program} doctor --help has examples.`;
   if (filename !== undefined) {
     if (about.length > 0) throw new Unusable(`-f ${filename} is what it is about, so ${about.join(' ')} is too much. ${help}`);
@@ -167,7 +169,7 @@ async function theOne<T>(asked: Promise<Looked<T>>, what: string): Promise<T> {
   throw new Unusable(looked.state === 'missing' ? `There is no ${what}.` : `The ${what} cannot be read. Missing right: ${looked.right}.`);
 }
 
-async function manifestsIn(file: string, world: World): Promise<Manifest[]> {
+async function manifestsIn(file: string, world: DoctorsWorld): Promise<Manifest[]> {
   const bytes = file === '-' ? await world.input() : await readFile(file).catch((error: NodeJS.ErrnoException) => error);
   if (bytes === undefined) throw new Unusable('-f - reads standard input, and nothing is piped into it.');
   if (bytes instanceof Error) throw new Unusable(`${file}: it cannot be read (${bytes.code}).`);
