@@ -107,6 +107,7 @@ export function chart(prometheusRule: string): Record<string, string> {
     [`${CHART}/Chart.yaml`]: `# ${edit('package.json')}\n${stringify({ ...versions, ...more }, { lineWidth: 0 })}`,
     [`${CHART}/values.yaml`]: `# ${edit('values.schema.json')}\n\n${values(properties, '\n')}`,
     [`${CHART}/README.md`]: readme(rows(properties)),
+    [`${CHART}/files/dashboard.json`]: text('manifests/components/monitoring/dashboard.json'),
     [`${CHART}/templates/crd.yaml`]: crd(),
     [`${CHART}/templates/rbac.yaml`]: rbac(),
     [`${CHART}/templates/pod-injection.yaml`]: podInjection(),
