@@ -55,6 +55,13 @@ function monitoring(file: string, content?: string): string {
   );
 }
 
+/** In the version of the API that the cluster serves. */
+function podInjection(): string {
+  const version = 'include "regcred.podInjection" .';
+  const policy = template('manifests/components/pod-injection/policy.yaml', version);
+  return policy.replaceAll('apiVersion: admissionregistration.k8s.io/v1\n', `apiVersion: {{ ${version} }}\n`);
+}
+
 interface Value {
   readonly description: string;
   readonly default?: unknown;
@@ -100,8 +107,10 @@ export function chart(prometheusRule: string): Record<string, string> {
     [`${CHART}/Chart.yaml`]: `# ${edit('package.json')}\n${stringify({ ...versions, ...more }, { lineWidth: 0 })}`,
     [`${CHART}/values.yaml`]: `# ${edit('values.schema.json')}\n\n${values(properties, '\n')}`,
     [`${CHART}/README.md`]: readme(rows(properties)),
+    [`${CHART}/files/dashboard.json`]: text('manifests/components/monitoring/dashboard.json'),
     [`${CHART}/templates/crd.yaml`]: crd(),
     [`${CHART}/templates/rbac.yaml`]: rbac(),
+    [`${CHART}/templates/pod-injection.yaml`]: podInjection(),
     [`${CHART}/templates/podmonitor.yaml`]: monitoring('manifests/components/monitoring/podmonitor.yaml'),
     [`${CHART}/templates/prometheusrule.yaml`]: monitoring('manifests/components/monitoring/prometheusrule.yaml', prometheusRule),
   };

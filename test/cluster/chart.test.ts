@@ -14,6 +14,7 @@ interface PodSpec {
   readonly containers: readonly { readonly image: string; readonly args: readonly string[] }[];
 }
 interface Manifest {
+  readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; annotations?: Record<string, string> };
   /** Of a Pod, or of something that has a template for them. */
@@ -25,8 +26,8 @@ const parsed = (text: string) =>
     .map((document) => document.toJS() as Manifest | null)
     .filter((object) => object !== null);
 
-const rendered = async (values: object) =>
-  parsed(await helm(undefined, 'template', 'regcred', CHART, '--namespace=regcred-system', '--set-json', JSON.stringify(values)));
+const rendered = async (values: object, ...flags: string[]) =>
+  parsed(await helm(undefined, 'template', 'regcred', CHART, '--namespace=regcred-system', '--set-json', JSON.stringify(values), ...flags));
 
 /** Why Helm refuses the values. */
 const refused = (values: object) =>
@@ -54,19 +55,23 @@ describe('The chart', () => {
   }
 
   describe('has the objects that kustomize makes', () => {
-    const cases: Record<string, { overlay?: string; component?: string; values: object }> = {
+    const cases: Record<string, { overlay?: string; component?: string; resource?: string; values: object }> = {
       'as shipped': { values: {} },
       'with one replica': { overlay: 'overlays/one-replica', values: { replicas: 1 } },
       'for source namespaces only': {
         overlay: 'overlays/source-namespaces',
         values: { sourceNamespaces: ['regcred-system'], secretNames: ['regcred'] },
       },
+      'with pod injection': { resource: 'manifests/components/pod-injection', values: { podInjection: { enabled: true } } },
       'with monitoring': { component: 'manifests/components/monitoring', values: { monitoring: { enabled: true } } },
     };
-    for (const [how, { overlay = '.', component, values }] of Object.entries(cases)) {
+    for (const [how, { overlay = '.', component, resource, values }] of Object.entries(cases)) {
       it(how, async () => {
         const to = (path: string) => relative(scratch, join(ROOT, path));
-        const kustomization = { resources: [to(overlay)], components: component ? [to(component)] : [] };
+        const kustomization = {
+          resources: [overlay, ...(resource ? [resource] : [])].map(to),
+          components: component ? [to(component)] : [],
+        };
         const kustomized = await kustomize(JSON.stringify(kustomization));
         const charted = (await rendered(values)).filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === undefined);
         const definition = charted.find(({ kind }) => kind === 'CustomResourceDefinition');
@@ -101,6 +106,25 @@ describe('The chart', () => {
     const kinds = (await rendered({ crds: { install: false }, networkPolicy: { enabled: false } })).map(({ kind }) => kind);
     expect(kinds).to.include('Deployment');
     expect(kinds.filter((kind) => ['CustomResourceDefinition', 'NetworkPolicy'].includes(kind))).to.deep.equal([]);
+  });
+
+  describe('adds pull secrets at admission', () => {
+    const cases: Record<string, { served: string[]; enabled: unknown; version: string | undefined }> = {
+      'where the cluster serves the API': { served: ['v1'], enabled: 'auto', version: 'v1' },
+      'in the newer of its versions': { served: ['v1', 'v1beta1'], enabled: 'auto', version: 'v1' },
+      'in the one there is on an older cluster': { served: ['v1beta1'], enabled: 'auto', version: 'v1beta1' },
+      'not where it is not served': { served: [], enabled: 'auto', version: undefined },
+      'where it is wanted, whatever is known of the cluster': { served: [], enabled: true, version: 'v1' },
+      'not where it is not wanted': { served: ['v1'], enabled: false, version: undefined },
+    };
+    for (const [where, { served, enabled, version }] of Object.entries(cases)) {
+      it(where, async () => {
+        const flags = served.map((one) => `--api-versions=admissionregistration.k8s.io/${one}/MutatingAdmissionPolicy`);
+        const policies = (await rendered({ podInjection: { enabled } }, ...flags)).filter(({ kind }) => kind.startsWith('Mutating'));
+        const expected = version === undefined ? [] : Array(2).fill(`admissionregistration.k8s.io/${version}`);
+        expect(policies.map(({ apiVersion }) => apiVersion)).to.deep.equal(expected);
+      });
+    }
   });
 
   it('refuses what it does not know, and rights that nobody meant', async () => {

@@ -64,7 +64,7 @@ describe('Installing', () => {
   /** What there is that an installation could leave behind. */
   async function everything(): Promise<string[]> {
     const kinds =
-      'namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,secrets,deployments,pods,networkpolicies,leases';
+      'namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,secrets,deployments,pods,networkpolicies,leases,mutatingadmissionpolicies,mutatingadmissionpolicybindings';
     const columns = 'KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name';
     const lines = await run('get', kinds, '--all-namespaces', '--no-headers', '-o', `custom-columns=${columns}`);
     return lines
@@ -316,6 +316,7 @@ describe('Installing', () => {
     await chart('install', CHART, values);
     const { template } = (await api.call<Deployment>('GET', DEPLOYMENT)).spec;
     expect(template.spec).to.include.keys('imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName');
+    expect(await everything()).to.include('MutatingAdmissionPolicy <none>/regcred.dev');
     await removeChart();
     await nothingIsLeft();
   });

@@ -5,6 +5,16 @@
 {{- end -}}
 {{- end }}
 
+{{- /* The version of the API that adds pull secrets to new pods, where that is wanted and served; else nothing. */}}
+{{- define "regcred.podInjection" -}}
+{{- $version := "" }}
+{{- range list "admissionregistration.k8s.io/v1beta1" "admissionregistration.k8s.io/v1" }}
+{{- if $.Capabilities.APIVersions.Has (printf "%s/MutatingAdmissionPolicy" .) }}{{ $version = . }}{{ end }}
+{{- end }}
+{{- $enabled := toString .Values.podInjection.enabled }}
+{{- if eq $enabled "true" }}{{ $version | default "admissionregistration.k8s.io/v1" }}{{ else if eq $enabled "auto" }}{{ $version }}{{ end }}
+{{- end }}
+
 {{- /* What every pod of the chart has in common, within its spec. */}}
 {{- define "regcred.pod" -}}
 serviceAccountName: regcred
