@@ -111,6 +111,7 @@ export function chart(prometheusRule: string): Record<string, string> {
     [`${CHART}/templates/crd.yaml`]: crd(),
     [`${CHART}/templates/rbac.yaml`]: rbac(),
     [`${CHART}/templates/pod-injection.yaml`]: podInjection(),
+    [`${CHART}/templates/pod-recovery.yaml`]: template('manifests/components/pod-recovery/rbac.yaml', '.Values.podRecovery.enabled'),
     [`${CHART}/templates/podmonitor.yaml`]: monitoring('manifests/components/monitoring/podmonitor.yaml'),
     [`${CHART}/templates/prometheusrule.yaml`]: monitoring('manifests/components/monitoring/prometheusrule.yaml', prometheusRule),
   };

@@ -63,6 +63,7 @@ describe('The chart', () => {
         values: { sourceNamespaces: ['regcred-system'], secretNames: ['regcred'] },
       },
       'with pod injection': { resource: 'manifests/components/pod-injection', values: { podInjection: { enabled: true } } },
+      'with pod recovery': { component: 'manifests/components/pod-recovery', values: { podRecovery: { enabled: true } } },
       'with monitoring': { component: 'manifests/components/monitoring', values: { monitoring: { enabled: true } } },
     };
     for (const [how, { overlay = '.', component, resource, values }] of Object.entries(cases)) {

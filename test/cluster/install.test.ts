@@ -312,11 +312,15 @@ describe('Installing', () => {
       podLabels: { team: 'platform' },
       podAnnotations: { note: 'sample' },
       networkPolicy: { apiServerPorts: [16443] },
+      podRecovery: { enabled: true },
     };
     await chart('install', CHART, values);
     const { template } = (await api.call<Deployment>('GET', DEPLOYMENT)).spec;
     expect(template.spec).to.include.keys('imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName');
-    expect(await everything()).to.include('MutatingAdmissionPolicy <none>/regcred.dev');
+    expect(await everything()).to.include.members([
+      'MutatingAdmissionPolicy <none>/regcred.dev',
+      'ClusterRole <none>/regcred-pod-recovery',
+    ]);
     await removeChart();
     await nothingIsLeft();
   });
