@@ -219,7 +219,7 @@ export class RegistryCredentialOperator extends Operator {
     this.#sayOnce(key, error, () => {
       if (target.path === path.credentials && isNotFound(error)) {
         this.#log.warn(
-          'The CustomResourceDefinition registrycredentials.regcred.dev is not installed; waiting for it. Install it with: kubectl apply -k crds',
+          'The CustomResourceDefinition registrycredentials.regcred.dev is not installed; waiting for it. Install it with: kubectl apply -f crds/',
         );
       } else {
         this.#log.warn('A watch is interrupted; trying on.', { path: target.path, fieldSelector: target.fieldSelector, error });
