@@ -26,6 +26,7 @@ describe('The API', () => {
       serviceAccounts: { names: ['default'] },
       conflictPolicy: 'Fail',
       deletionPolicy: 'Delete',
+      podInjection: 'Append',
       podRecovery: 'None',
       suspend: false,
     });
