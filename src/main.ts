@@ -33,6 +33,13 @@ for (const { flag, value, env, fallback, help } of Object.values(SETTINGS)) {
   controller.option(`${flag} <${value}>`, `${help}${fallback === undefined ? '' : ` (default: ${fallback})`} [${env}]`);
 }
 
+// Who reads what is printed may go: what was begun is still ended.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 const world: World = {
   env: process.env,
   home: home(),

@@ -46,6 +46,8 @@ export interface PodRecord extends ObjectRecord {
   readonly failing: readonly string[];
   /** Whether one of them has just been tried (ErrImagePull), as against all waiting for their next turn (ImagePullBackOff). */
   readonly tried: boolean;
+  /** Whether a container of it runs, beside those that wait: it would be ended. */
+  readonly running: boolean;
   /** As the API server noted it, in whole seconds since 1970. */
   readonly createdAt: number;
   /** Whether it carries the opt-out label. */

@@ -43,7 +43,7 @@ export async function cleanup(names: readonly string[], flags: CleanupFlags, wor
   return asking(flags, RIGHT, async (kube) => {
     const there = await living(kube);
     const chosen = there.filter(({ name }) => isChosen(choice, name));
-    const plan = planCleanup(await look(kube, there, chosen), choice, chosen);
+    const plan = planCleanup(await look(kube, chosen), choice, chosen);
     const leader = new Leader(kube);
     const leadership = await whoLeads(leader, world);
     const notes = [
@@ -70,11 +70,12 @@ const living = (kube: Kube): Promise<CredentialRecord[]> =>
   every(kube, credentials).catch((error: unknown) => (isNotFound(error) ? [] : Promise.reject(error)));
 
 /** All that there is to know for a decision. */
-async function look(kube: Kube, there: readonly CredentialRecord[], chosen: readonly CredentialRecord[]): Promise<Found> {
+async function look(kube: Kube, chosen: readonly CredentialRecord[]): Promise<Found> {
   const [spaces, all, ours] = await Promise.all([every(kube, namespaces), every(kube, accounts), every(kube, managedSecrets)]);
   const others = [];
   for (const name of new Set(chosen.map(secretNameOf))) others.push(...(await every(kube, foreignSecrets(name))));
-  return { credentials: there, namespaces: spaces, accounts: all, secrets: [...ours, ...others] };
+  // Last, so that whatever a Secret was made for is known, if it is there at all.
+  return { credentials: await living(kube), namespaces: spaces, accounts: all, secrets: [...ours, ...others] };
 }
 
 /** Waits until it is known. */
@@ -121,7 +122,7 @@ async function carryOut(work: Work, { begin }: Cleanup, asked: readonly Credenti
   if (late.length > 0) return answer([...refused.map(saidFailure), ...late]);
 
   for (let round = 1; ; round++) {
-    const found = await look(kube, await living(kube), chosen);
+    const found = await look(kube, chosen);
     const { takeBack, end } = planCleanup(found, work.choice, chosen);
     const free = new Set(chosen.filter((credential) => isTakenBack(credential, takeBack)).map(({ uid }) => uid));
     const steps = [...takeBack, ...end.filter((step) => 'uid' in step && free.has(step.uid))];
@@ -152,7 +153,10 @@ async function waitForOperator({ kube, leader, world, timeoutMs }: Work, chosen:
       const why = left.map(
         ({ name, status }) => `${name}: ${safe(status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? 'no word of it yet')}`,
       );
-      return [...why, `The operator is not done with that after ${timeoutMs / 1000} s, and goes on. Run this again to wait for it.`];
+      return [
+        ...why,
+        `${saysWho(leadership)} is not done with that after ${timeoutMs / 1000} s. Run this again to wait for it; if that is no operator, delete the Lease.`,
+      ];
     }
     await delay(ROUND_MS);
   }

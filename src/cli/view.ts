@@ -31,7 +31,7 @@ export function readyOf({ metadata, status }: Credential): Pick<Conditions[numbe
 
 /** A line for each, and the sentence of those that are not Ready. */
 export function table(credentials: readonly Credential[], now: Date): string {
-  if (credentials.length === 0) return 'There are no RegistryCredentials. regcred create --help shows how to make one.\n';
+  if (credentials.length === 0) return 'There are no RegistryCredentials. The command create prints one to apply: see create --help.\n';
   const sorted = [...credentials].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const rows = sorted.map((credential) => {
     const { metadata, status = {} } = credential;

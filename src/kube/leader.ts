@@ -13,6 +13,9 @@ export type Leadership =
   | { readonly state: 'runs'; readonly lease: string; readonly holder: string }
   | { readonly state: 'none' | 'unknown' };
 
+/** Anybody may write a Lease of our name in a namespace of theirs, that lasts for years. Ours lasts 12 seconds. */
+const LONGEST_MS = 60_000;
+
 /**
  * Looks from outside at who leads, by the rule of the replicas themselves (src/kube/lease.ts): clocks of others are not trusted,
  * so a Lease has run out when it was not seen to change for as long as it lasts. To know that of a leader that was killed takes
@@ -40,7 +43,8 @@ export class Leader {
     const isNews = before?.version !== resourceVersion;
     const seen = before && !isNews ? before : { version: resourceVersion, at: now, renewed: before !== undefined };
     this.#seen.set(namespace, seen);
-    if (now - seen.at > (spec.leaseDurationSeconds ?? 0) * 1000) return { state: 'none' };
+    const lastsMs = Math.min((spec.leaseDurationSeconds ?? 0) * 1000, LONGEST_MS);
+    if (now - seen.at > lastsMs) return { state: 'none' };
     return seen.renewed ? { state: 'runs', lease: `${namespace}/${MANAGER}`, holder: spec.holderIdentity ?? '' } : { state: 'unknown' };
   }
 }

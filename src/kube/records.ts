@@ -151,7 +151,7 @@ interface PodStatus {
 
 interface ContainerStatus {
   readonly name: string;
-  readonly state?: { readonly waiting?: { readonly reason?: string } };
+  readonly state?: { readonly waiting?: { readonly reason?: string }; readonly running?: object };
 }
 
 /** As the kubelet says it (ErrImagePull and ErrImagePullBackOff in k8s.io/kubernetes/pkg/kubelet/images/types.go). */
@@ -172,6 +172,7 @@ export function readPod(object: KubeObject): PodRecord {
     owner: metadata.ownerReferences?.find(({ controller }) => controller),
     failing: [...new Set(waiting(TRIED, WAITS).flatMap(({ image }) => image ?? []))],
     tried: waiting(TRIED).length > 0,
+    running: containerStatuses.some(({ state }) => state?.running !== undefined),
     createdAt: Date.parse(metadata.creationTimestamp ?? '') / 1000,
     excluded: metadata.labels?.[LABEL.exclude] === 'true',
     terminating: metadata.deletionTimestamp !== undefined,

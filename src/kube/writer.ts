@@ -49,7 +49,7 @@ export class Writer {
 
   /**
    * Deletes this very pod in this very state, by way of the Eviction API: unlike the right to delete pods, the right to it does
-   * not go beyond a PodDisruptionBudget. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+   * not go beyond a PodDisruptionBudget, once a pod is past the phase Pending. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
    */
   async evictPod({ namespace, name, uid, resourceVersion }: ObjectRecord): Promise<void> {
     const deleteOptions = { preconditions: { uid, resourceVersion } };

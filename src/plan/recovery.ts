@@ -56,7 +56,7 @@ export interface Cause {
 
 export interface RecoveryPlan {
   readonly causes: readonly Cause[];
-  /** Who makes the pod again: nobody, or one that may have to be asked first. */
+  /** Who makes the pod again: nobody, or one that may have to be asked first. What runs in a pod is not ended for what waits in it, so for that one, too, nobody. */
   readonly maker: 'controller' | 'job' | 'nobody';
 }
 
@@ -86,7 +86,7 @@ export function planRecovery(pod: PodRecord, there: PodSurroundings, sighting: S
   if (found.some(({ covering }) => covering.length === 0)) return undefined;
   const causes = found.flatMap(({ image, covering }) => covering.flatMap((intent) => causeOf(pod, there, sighting, intent, image) ?? []));
   const left = causes.filter(({ once }) => done.get(once)?.has(pod.uid) ?? true);
-  return left.length > 0 ? { causes: left, maker: makerOf(pod) } : undefined;
+  return left.length > 0 ? { causes: left, maker: pod.running ? 'nobody' : makerOf(pod) } : undefined;
 }
 
 /**

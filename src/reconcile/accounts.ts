@@ -7,7 +7,7 @@ import { isGone, leavesAccounts } from '../plan/intent.ts';
 import { isOurs } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
-import { type Context, secretAt, settle } from './context.ts';
+import { type Context, forgetOldest, secretAt, settle } from './context.ts';
 import { attempt, failureOf, type Outcome, retry } from './outcome.ts';
 import { type Failure, standing } from './tally.ts';
 
@@ -60,11 +60,14 @@ async function carryOut(context: Context, plan: AccountPlan): Promise<Result> {
 
   const outcome = await attempt(async () => {
     context.world.accounts.wrote(await context.writer.patchAccount(action.namespace, action.name, action.patch));
+    context.recovery.written.set(account.uid, Math.ceil(Date.now() / 1000));
+    forgetOldest(context.recovery.written);
   });
   // A first write is no repair; but an account that had all that is wanted, and has lost it, was changed by somebody.
   const hadAll = plan.wantedBy.length > 0 && plan.wantedBy.every(({ name }) => isSynced(context, name, account));
   if ('failed' in outcome || !(context.contests.has(account.uid) || hadAll)) return { plan, outcome };
   context.contests.set(account.uid, wrote(contest, what, context.now()));
+  forgetOldest(context.contests);
   return { plan, outcome, ...told(context, account, what) };
 }
 

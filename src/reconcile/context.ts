@@ -5,6 +5,7 @@ import type {
   JobRecord,
   NamespaceRecord,
   ObjectRecord,
+  OwnerReference,
   PodPolicyState,
   PodRecord,
   SecretRecord,
@@ -40,8 +41,8 @@ export interface World {
   readonly podPolicy: { readonly state: PodPolicyState };
   /** By phase: watched as long as some credential asks for it. */
   readonly pods: Watches<PodRecord>;
-  /** Asks the API server for one Job. */
-  readonly job: (namespace: string, name: string) => Promise<JobRecord>;
+  /** Asks the API server for the Job that owns a pod; undefined where there is none such. */
+  readonly job: (namespace: string, owner: OwnerReference) => Promise<JobRecord | undefined>;
   /** Where sources may be. Where that is limited, Secrets are asked for by name only. */
   readonly sourceNamespaces: readonly string[] | undefined;
 }
@@ -67,11 +68,26 @@ export class Book {
   }
 }
 
+/** More than that, and what is known longest is forgotten: of objects that are gone nobody tells us again. */
+const MOST_REMEMBERED = 10_000;
+
+export function forgetOldest(remembered: Map<string, unknown>): void {
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= MOST_REMEMBERED) return;
+    remembered.delete(oldest);
+  }
+}
+
 /** What is remembered about pods that hang. Lost without harm: docs/adr/0010-pod-recovery.md says why nothing is done twice. */
 export class Recovery {
   /** By pod. */
   readonly sightings = new Map<string, Sighting>();
   readonly done = new Map<string, ReadonlySet<string>>();
+  /**
+   * By uid of the ServiceAccount: when we last wrote its list, in seconds since 1970. The API server notes that by itself only for
+   * accounts that it has managedFields of, which those made by the controllers of Kubernetes do not have.
+   */
+  readonly written = new Map<string, number>();
   allowance: Allowance | undefined;
 }
 

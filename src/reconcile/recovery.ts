@@ -19,7 +19,7 @@ import { isTarget } from '../plan/targets.ts';
 import { repeatable } from '../plan/words.ts';
 import type { Again } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
-import type { Book, Context, World } from './context.ts';
+import { type Book, type Context, forgetOldest, type World } from './context.ts';
 import { eventOn, referenceTo, referenceToCredential } from './event.ts';
 import { attempt, reasonOf, retry } from './outcome.ts';
 
@@ -56,8 +56,8 @@ async function carryOut(
   let evicts = plan.maker === 'controller';
   const outcome = await attempt(async () => {
     if (plan.maker === 'job') {
-      const job = await context.world.job(pod.namespace, pod.owner?.name ?? '');
-      evicts = makesAgain(job, siblings(context, pod).filter(({ failing }) => failing.length > 0).length);
+      const job = pod.owner && (await context.world.job(pod.namespace, pod.owner));
+      evicts = job !== undefined && makesAgain(job, siblings(context, pod).filter(({ failing }) => failing.length > 0).length);
     }
     // Before it is done: should the answer be lost, it is still done no more than once.
     remember(context, pod, plan, evicts);
@@ -87,8 +87,9 @@ async function report(context: Context, pod: PodRecord, { causes, maker }: Recov
   context.recovered(credential, evicted ? 'recreated' : 'reported');
   if (evicted) log.info('A pod that hung was evicted, to be made again.', about);
   else log.warn('A pod hangs that nobody would make again.', about);
-  const because =
-    maker === 'job'
+  const because = pod.running
+    ? 'containers of it run, and would be ended'
+    : maker === 'job'
       ? `${owner} would count that as a failure, and might end by it`
       : owner
         ? `${owner} is not known to make it again`
@@ -107,27 +108,26 @@ async function report(context: Context, pod: PodRecord, { causes, maker }: Recov
   });
 }
 
-function observe({ world, intents }: Context, pod: PodRecord): PodSurroundings {
+function observe({ world, intents, recovery }: Context, pod: PodRecord): PodSurroundings {
   const namespace = world.namespaces.get('', pod.namespace);
   const asking = [...intents.values()].filter(
     (intent) => intent.mode === 'place' && intent.spec.podRecovery === 'Recreate' && namespace && isTarget(intent.spec, namespace),
   );
+  const account = world.accounts.get(pod.namespace, pod.serviceAccount);
+  const writtenAt = (account && recovery.written.get(account.uid)) ?? 0;
   return {
-    account: world.accounts.get(pod.namespace, pod.serviceAccount),
+    account: account && { ...account, changedAt: Math.max(account.changedAt, writtenAt) },
     placed: new Map(Array.from(world.managed.in(pod.namespace), ({ name, contentHash }) => [name, contentHash])),
     intents: asking,
   };
 }
-
-/** More owners than that, and the one that was longest ago is forgotten. */
-const MOST_REMEMBERED = 10_000;
 
 function remember(context: Context, pod: PodRecord, { causes }: RecoveryPlan, evicts: boolean): void {
   const { done } = context.recovery;
   for (const { once } of causes) {
     if (!done.has(once)) done.set(once, new Set(evicts ? siblings(context, pod).map(({ uid }) => uid) : []));
   }
-  for (const oldest of done.keys()) if (done.size > MOST_REMEMBERED) done.delete(oldest);
+  forgetOldest(done);
 }
 
 /** The pending pods of the same owner, this one among them. */

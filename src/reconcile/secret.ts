@@ -6,7 +6,7 @@ import { sourcesOf } from '../plan/resolve.ts';
 import { isOurs, planSecret, type SecretAction, type SecretsThere } from '../plan/secret.ts';
 import type { Again } from '../queue/queue.ts';
 import { idOf, type Key } from '../triggers/keys.ts';
-import { type Context, secretAt, settle } from './context.ts';
+import { type Context, forgetOldest, secretAt, settle } from './context.ts';
 import { attempt, failureOf, retry } from './outcome.ts';
 import { type Standing, standing } from './tally.ts';
 
@@ -56,6 +56,7 @@ export async function reconcileSecret(context: Context, key: Extract<Key, { kind
   // It was as wanted before, and somebody changed it.
   const repaired = wrote(contest, intent.version, context.now());
   context.contests.set(id, repaired);
+  forgetOldest(context.contests);
   const next = tellMs(repaired, intent.version, context.now());
   return next > 0 ? contested(next) : conclude(standing(1, 1));
 }

@@ -168,7 +168,10 @@ describe('kubectl regcred doctor', () => {
       mark: 'wrong',
       reason: 'AccountNotMatched',
     });
-    expect(first(await found('image', 'ghcr.io/acme/app', '-n', namespace))).to.include({ mark: 'unseen', reason: 'NotCovered' });
+    expect(first(await found('image', 'registry.nowhere.example/acme/app', '-n', namespace))).to.include({
+      mark: 'unseen',
+      reason: 'NotCovered',
+    });
 
     const template = (more: object) => ({ template: { spec: { containers: [{ name: 'web', image: IMAGE }], ...more } } });
     const objects = [

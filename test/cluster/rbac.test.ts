@@ -183,7 +183,7 @@ describe('Without the right to', () => {
         );
         await scene.secretPlaced(first(scene));
         await scene.pullSecretsAre(first(scene), [scene.name]);
-        expect(await scene.status()).to.deep.equal({});
+        expect(await scene.status()).to.deep.equal({ observedGeneration: -1 });
       },
       healed: (scene) => scene.ready(),
     },

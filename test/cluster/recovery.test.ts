@@ -120,6 +120,30 @@ describe('Pods that hang', () => {
     await replaced(scene, namespace, second);
   });
 
+  it('in a namespace that is older than they are, as most are, are made anew', async () => {
+    await scene.basicAuth();
+    const early = await workload(scene, 'default', 'ReplicaSet');
+    for (const pod of early) await hangs(scene, pod);
+    await scene.credential({ ...RECREATE, namespaces: { names: ['default'] } });
+    expect((await replaced(scene, 'default', early)).map(pullSecretsOf)).to.deep.equal([[scene.name]]);
+  });
+
+  it('while another container of theirs runs are told of, and left alone', async () => {
+    await scene.basicAuth();
+    const namespace = await scene.namespace();
+    const [early] = (await workload(scene, namespace, 'ReplicaSet')) as [Pod];
+    await hangs(scene, early, 'ImagePullBackOff', false, [{ name: 'other', state: { running: {} } }]);
+    await scene.credential(RECREATE);
+    const [event] = await eventually('there is an Event', async () => {
+      const events = await podEvents(scene, namespace);
+      expect(events).to.have.lengthOf(1);
+      return events;
+    });
+    expect(event?.reason).to.equal('StuckWithoutPullSecret');
+    expect(event?.message).to.contain('Left as it is, because containers of it run, and would be ended');
+    expect(uidsOf(await pods(scene, namespace))).to.deep.equal(uidsOf([early]));
+  });
+
   it('of a StatefulSet, a DaemonSet and a Job are made anew', async () => {
     // A DaemonSet needs a node that no taint keeps it from.
     await cluster.api.call('POST', '/api/v1/nodes', { body: { metadata: { name: 'node-1' } } });

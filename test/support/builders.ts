@@ -89,6 +89,7 @@ export const pod = (mods: Partial<PodRecord> = {}): PodRecord => ({
   owner: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'uid-web', controller: true },
   failing: ['registry.example.com/app:1'],
   tried: false,
+  running: false,
   createdAt: 0,
   excluded: false,
   terminating: false,

@@ -65,6 +65,7 @@ export async function hangs(
   { metadata: { namespace, name } }: KubeObject,
   reason = 'ImagePullBackOff',
   init = false,
+  beside: readonly { name: string; state: object }[] = [],
 ): Promise<void> {
   const state = { waiting: { reason, message: 'pull access denied' } };
   const status = { image: IMAGE, imageID: '', ready: false, restartCount: 0, state };
@@ -72,7 +73,7 @@ export async function hangs(
   const body = {
     status: init
       ? { initContainerStatuses: [{ ...status, name: 'init' }], containerStatuses: [{ ...waits, name: 'main' }] }
-      : { containerStatuses: [{ ...status, name: 'main' }] },
+      : { containerStatuses: [{ ...status, name: 'main' }, ...beside.map((other) => ({ ...status, ...other }))] },
   };
   await scene.api.call('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { body, query: { fieldManager: 'kubelet' } });
 }

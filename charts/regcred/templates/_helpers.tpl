@@ -41,13 +41,13 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
 {{- /* What every container of the chart has in common. */}}
 {{- define "regcred.container" -}}
-image: {{ include "regcred.image" . }}
+image: {{ include "regcred.image" . | quote }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true

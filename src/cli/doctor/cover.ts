@@ -171,7 +171,7 @@ function tooEarly(credential: CredentialRecord, pod: Pod): WhyNot {
     reason: 'MadeTooEarly',
     message: `The pod was made before ServiceAccount ${pod.account} had the name ${secretNameOf(credential)} of RegistryCredential ${credential.name}, and Kubernetes copies the list only when a pod is made${pod.pullSecrets.length > 0 ? '. Or its template has a list of its own, to which Kubernetes adds nothing' : ''}.`,
     mend: pod.made?.owner
-      ? `Delete it, and ${pod.made.owner} makes it again, with the name: ${again}${credential.spec.podRecovery === 'Recreate' ? '' : `. Set spec.podRecovery: Recreate on ${credential.name}, and the operator does that`}`
+      ? `Delete it, and ${pod.made.owner} makes it again, with the name: ${again}${credential.spec.podRecovery === 'Recreate' ? '' : `. Set spec.podRecovery: Recreate on ${credential.name}, with the rights in manifests/components/pod-recovery, and the operator does that`}`
       : `Nobody makes it again by itself: keep its manifest, delete it, and apply it anew. ${again}`,
   };
 }

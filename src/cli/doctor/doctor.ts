@@ -7,7 +7,7 @@ import { type Answer, Unusable, type World } from '../world.ts';
 import { wouldHave } from './cover.ts';
 import { fingerprint } from './fingerprint.ts';
 import { Cluster, lookAtAccounts, lookAtPod, lookAtPods, surroundings, waiting } from './gather.ts';
-import { triedFor } from './image.ts';
+import { triedFor, whoIs } from './image.ts';
 import { examineNamespace } from './namespace.ts';
 import type { Asked, Finding, Looked, Pod, Surroundings } from './observed.ts';
 import { examine } from './pod.ts';
@@ -155,7 +155,7 @@ async function askAll(pod: Pod, around: Surroundings): Promise<Map<string, reado
     const asked: Asked[] = [];
     for (const [server, { secret, auth }] of tried) {
       if (auth === undefined || asked.at(-1)?.answer.ok) continue;
-      asked.push({ as: { username: auth.username, secret: secret.name, server }, answer: await askRegistry(image, auth) });
+      asked.push({ as: { username: whoIs(auth), secret: secret.name, server }, answer: await askRegistry(image, auth) });
     }
     return [written, asked];
   });

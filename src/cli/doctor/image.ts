@@ -77,10 +77,16 @@ const refusedStep = (written: string): Step => ({
   mend: 'Put the Secret right that is marked above, or take its name out of imagePullSecrets.',
 });
 
+/** Some registries take a token for a username, with anything or the token once more for a password: that is not said. */
+export const whoIs = ({ username, password }: { readonly username: string; readonly password: string }): string =>
+  (password !== '' && username.includes(password)) || /^(dop_v1_|gh[opsur]_|github_pat_|glpat-|hf_)|\w{32}/.test(username)
+    ? '(a username that is not shown, as it may be a token)'
+    : username;
+
 function entriesStep(written: string, tried: readonly Tried[], { around, fingerprint }: Diagnosis): Step {
   const told = tried.map(([server, { secret, auth }], n) => {
     const { uid, changedAt } = secret;
-    const as = auth ? `as ${auth.username}, password fingerprint ${fingerprint(auth.password, uid)}` : 'which is broken';
+    const as = auth ? `as ${whoIs(auth)}, password fingerprint ${fingerprint(auth.password, uid)}` : 'which is broken';
     const since = changedAt > 0 ? `, written ${age(new Date(changedAt).toISOString(), new Date(around.now))} ago` : '';
     return `${tried.length > 1 ? `${n + 1}. ` : ''}${sayServer(server)} of Secret ${secret.name} ${as}${since}`;
   });
@@ -231,7 +237,7 @@ function offeredBy(tried: readonly Tried[], around: Surroundings): Offered {
   const [server, entry] = tried.at(-1) ?? [];
   if (entry === undefined) return { as: undefined, source: 'a Secret' };
   return {
-    as: `${entry.auth?.username ?? 'the broken entry'} of Secret ${entry.secret.name}`,
+    as: `${entry.auth ? whoIs(entry.auth) : 'the broken entry'} of Secret ${entry.secret.name}`,
     source: sourceOf(entry.secret, server, around),
   };
 }

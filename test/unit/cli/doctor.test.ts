@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { AccountRecord, CredentialRecord } from '../../../src/api/records.ts';
 import { wouldHave } from '../../../src/cli/doctor/cover.ts';
 import { fingerprint as realFingerprint } from '../../../src/cli/doctor/fingerprint.ts';
+import { whoIs } from '../../../src/cli/doctor/image.ts';
 import { examineNamespace } from '../../../src/cli/doctor/namespace.ts';
 import type { Asked, Container, Looked, Made, Pod, Secret, Step, Surroundings } from '../../../src/cli/doctor/observed.ts';
 import { examine } from '../../../src/cli/doctor/pod.ts';
@@ -82,6 +83,21 @@ const found = (all: readonly Step[]) => {
   const step = first(all);
   return step ? `${step.mark} ${step.check} ${step.reason}` : 'fine';
 };
+
+describe('A username that doctor tells of', () => {
+  const told: Record<string, [username: string, password: string, isTold: boolean]> = {
+    'is that of a robot': ['robot$team+ci', 'sample', true],
+    'is a name that a registry gives to all': ['AWS', 'sample', true],
+    'is a uuid': ['00000000-0000-0000-0000-000000000000', 'sample', true],
+    'is there without a password': ['robot', '', true],
+    'is not, where it is the password as well': ['sample-token', 'sample-token', false],
+    'is not, where it begins as tokens do': ['ghp_sample', 'x-oauth-basic', false],
+    'is not, where it is as long as a token': ['a'.repeat(32), 'sample', false],
+  };
+  for (const [what, [username, password, isTold]] of Object.entries(told)) {
+    it(what, () => expect(whoIs({ username, password }).includes(username)).to.equal(isTold));
+  }
+});
 
 describe('The doctor says of a pod', () => {
   const noList = pod({ pullSecrets: [] });

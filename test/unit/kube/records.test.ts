@@ -113,6 +113,13 @@ describe('Of a pod is kept', () => {
     expect(of([waiting('init', 'ImagePullBackOff')], [waiting('c', 'ErrImagePull')])).to.deep.equal([['init', 'c'], true]);
   });
 
+  it('whether a container of it runs', () => {
+    const of = (state: object) =>
+      readPod({ metadata, spec, status: { containerStatuses: [waiting('a', 'ErrImagePull'), { name: 'b', state }] } });
+    expect(of({ running: {} }).running).to.equal(true);
+    expect(of({ terminated: {} }).running).to.equal(false);
+  });
+
   it('the controller among its owners, its account, its pull secrets and when it was made', () => {
     const labels = { 'regcred.dev/exclude': 'true' };
     const pod = readPod({ metadata: { ...metadata, labels, ownerReferences: [owner('other', false), owner('web', true)] }, spec });

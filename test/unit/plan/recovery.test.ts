@@ -113,6 +113,7 @@ describe('A pod that waits for its image', () => {
       'a StatefulSet': { pod: owner('apps/v1', 'StatefulSet'), want: RECREATED },
       'a DaemonSet': { pod: owner('apps/v1', 'DaemonSet'), want: RECREATED },
       'a Job, which has to be asked': { pod: owner('batch/v1', 'Job'), want: 'job: acme (no reference)' },
+      'a controller, while a container of it runs: it is only told of': { pod: { running: true }, want: 'nobody: acme (no reference)' },
       'nobody: it is only told of': { pod: { owner: undefined }, want: 'nobody: acme (no reference)' },
       'a Job of another API: it is only told of': { pod: owner('batch.volcano.sh/v1alpha1', 'Job'), want: 'nobody: acme (no reference)' },
       'a node, of which it is a static pod': { pod: owner('v1', 'Node'), want: 'nobody: acme (no reference)' },
