@@ -141,14 +141,15 @@ async function carryOut(work: Work, { begin }: Cleanup, asked: readonly Credenti
 /** Lets an operator that runs do its work; gives up waiting when it ends. Returns what is to be said where it takes too long. */
 async function waitForOperator({ kube, leader, world, timeoutMs }: Work, chosen: readonly CredentialRecord[]): Promise<string[]> {
   const uids = new Set(chosen.map(({ uid }) => uid));
+  const held = (those: readonly CredentialRecord[]) =>
+    those.filter(({ uid, finalizers }) => uids.has(uid) && finalizers.includes(FINALIZER));
   const begun = performance.now();
-  for (let before = Number.POSITIVE_INFINITY; ; ) {
+  let told = Number.POSITIVE_INFINITY;
+  for (let left = held(chosen); left.length > 0; left = held(await living(kube))) {
     const leadership = await whoLeads(leader, world);
     if (leadership.state !== 'runs') return [];
-    const left = (await living(kube)).filter(({ uid, finalizers }) => uids.has(uid) && finalizers.includes(FINALIZER));
-    if (left.length === 0) return [];
-    if (left.length < before) world.say(`${saysWho(leadership)} takes back what ${left.length} of them made.`);
-    before = left.length;
+    if (left.length < told) world.say(`${saysWho(leadership)} takes back what ${left.length} of them made.`);
+    told = left.length;
     if (performance.now() - begun > timeoutMs) {
       const why = left.map(
         ({ name, status }) => `${name}: ${safe(status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? 'no word of it yet')}`,
@@ -160,6 +161,7 @@ async function waitForOperator({ kube, leader, world, timeoutMs }: Work, chosen:
     }
     await delay(ROUND_MS);
   }
+  return [];
 }
 
 function whatNext({ begin, takeBack, end }: Cleanup, names: readonly string[], leadership: Leadership, { program }: World): string[] {

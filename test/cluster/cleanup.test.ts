@@ -84,7 +84,7 @@ describe('kubectl regcred cleanup', () => {
       await denyWrites(scene, namespaces[0] as string);
       const late = await carriedOut([scene.name, '--timeout', '2']);
       ends(1, late);
-      expect(late.stderr).to.contain('this namespace is closed').and.contain('The operator is not done with that after 2 s');
+      expect(late.stderr).to.contain('this namespace is closed').and.contain('is not done with that after 2 s');
 
       let killed = false;
       const said = await kubectl(['regcred', 'cleanup', scene.name, '--dry-run=none'], '', {}, (stderr) => {
