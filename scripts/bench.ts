@@ -1,9 +1,11 @@
-/** `npm run bench`: what the built program costs and how fast it is, against a bare writer in the same run. */
+/** `npm run bench`: measures the cost and speed of the built program, and compares it with a bare writer in the same run. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { resolve } from 'node:path';
 import process from 'node:process';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { Arena } from './bench/arena.ts';
+import { type Compared, compare, linesOf, PARTS, type Part, worseBy } from './bench/compare.ts';
 import { type Figures, measure, type Rounds } from './bench/measure.ts';
 import { plot } from './bench/plot.ts';
 import { judge, judgeFlatness, type Row } from './bench/targets.ts';
@@ -15,22 +17,28 @@ interface Options {
   readonly rounds: number;
   readonly json: string;
   readonly plot?: string;
+  readonly before?: string;
+  readonly parts: Part[];
+  readonly limit?: number;
 }
 
 const numbers = (text: string) =>
   text.split(',').map((part) => {
-    if (!/^[1-9]\d{0,5}$/.test(part)) throw new InvalidArgumentError('Give whole numbers, for example 500,2000.');
+    if (!/^[1-9]\d{0,5}$/.test(part)) throw new InvalidArgumentError('Use whole numbers, for example 500,2000.');
     return Number(part);
   });
 const number = (text: string) => numbers(text)[0] as number;
 
 const options = new Command('npm run bench --')
-  .description('Measures the built program against a bare writer, on a control plane of its own, and fails where a target is missed.')
-  .option('--namespaces <list>', 'sizes of cluster, from small to large', numbers, [500])
+  .description('Compares the built program with a bare writer, on its own control plane. Fails if a target is missed.')
+  .option('--namespaces <list>', 'numbers of namespaces to measure with', numbers, [500])
   .option('--credentials <list>', 'numbers of RegistryCredentials', numbers, [1])
-  .option('--rounds <n>', 'how often each is placed; times are medians', number, 3)
-  .option('--json <file>', 'where the figures go', 'dist/bench.json')
+  .option('--rounds <n>', 'how often to repeat each measurement; times are medians', number, 3)
+  .option('--json <file>', 'the file to write the figures to', 'dist/bench.json')
   .option('--plot <file>', 'draw time and memory against namespaces, as SVG')
+  .option('--before <directory>', 'compare with another build, by turns: the directory dist of another checkout')
+  .addOption(new Option('--parts <part...>', 'what to compare').choices(PARTS).default(PARTS))
+  .option('--limit <ratio>', 'with --before: fail if a figure is more than this many times as high as before', Number)
   .parse()
   .opts<Options>();
 
@@ -38,11 +46,20 @@ const screen = new Screen();
 const arena = await Arena.open((line) => screen.progress(line));
 const all: Figures[] = [];
 const rows: Row[] = [];
+const comparisons: { readonly title: string; readonly compared: readonly Compared[] }[] = [];
 try {
   const rounds: Rounds = { placing: options.rounds, newNamespaces: 100, drifts: 100, idleSeconds: 30 };
   for (const namespaces of [...options.namespaces].sort((a, b) => a - b)) {
     for (const credentials of options.credentials) {
+      const size = { namespaces, credentials, rounds: options.rounds };
       const title = `${namespaces} namespaces × ${credentials} ${credentials === 1 ? 'credential' : 'credentials'}`;
+      if (options.before !== undefined) {
+        const compared = await compare(arena, size, resolve(options.before), options.parts, (what) => screen.progress(`${title}: ${what}`));
+        screen.heading(`${title}: before → after, medians (least–most)`);
+        for (const line of linesOf(compared)) screen.line(`  ${line}`);
+        comparisons.push({ title, compared });
+        continue;
+      }
       const figures = await measure(arena, namespaces, credentials, rounds, (what) => screen.progress(`${title}: ${what}`));
       all.push(figures);
       show(`${title}; floor ${Math.round(figures.floorMs)} ms, rotation floor ${Math.round(figures.rotationFloorMs)} ms`, judge(figures));
@@ -51,10 +68,11 @@ try {
 } finally {
   await arena.close();
 }
+mkdirSync('dist', { recursive: true });
+if (options.before !== undefined) process.exit(judgeComparison());
 const flatness = judgeFlatness(all);
 if (flatness.length > 0) show('Between the sizes', flatness);
 
-mkdirSync('dist', { recursive: true });
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version };
 writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), machine, figures: all }, null, 2)}\n`);
 screen.line(`\nThe figures are in ${options.json}.`);
@@ -72,4 +90,12 @@ function show(title: string, judged: readonly Row[]): void {
     const mark = met === undefined ? ' ' : met ? '✔' : '✘';
     screen.line(`  ${mark} ${what.padEnd(58)} ${value.padStart(12)}   ${target}`);
   }
+}
+
+/** The exit code. */
+function judgeComparison(): number {
+  writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), comparisons }, null, 2)}\n`);
+  const worse = comparisons.flatMap(({ title, compared }) => worseBy(compared, options.limit).map((what) => `${title}: ${what}`));
+  for (const what of worse) screen.failed(`${what} is more than ${options.limit} × as high as before.`);
+  return worse.length > 0 ? 1 : 0;
 }

@@ -1,11 +1,5 @@
-/** `npm run --silent controlplane`: builds the control plane if need be, and prints its directory, all else to standard error. */
+/** `npm run --silent controlplane`: builds the control plane if it is not built yet, and prints its directory. All other output goes to standard error. */
 import { assetsDirectory } from '../test/support/assets.ts';
-import { AssetsError } from '../test/support/gobuild.ts';
+import { buildOrExit } from '../test/support/gobuild.ts';
 
-try {
-  console.log(await assetsDirectory((line) => console.error(line)));
-} catch (error) {
-  if (!(error instanceof AssetsError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+console.log(await buildOrExit(() => assetsDirectory((line) => console.error(line))));

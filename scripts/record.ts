@@ -1,6 +1,6 @@
 /**
- * `npm run build && npx node scripts/record.ts` writes docs/session.svg: a terminal session as it went on a real control plane, for the README. Waiting is left out.
- * The lines come one after another and then stay; who has asked for less motion sees all of them at once.
+ * `npm run build && npx node scripts/record.ts` writes docs/session.svg for the README: a terminal session on a real control plane, without the waiting times.
+ * The lines appear one after another and then stay. With prefers-reduced-motion, all of them appear at once.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const COLUMNS = 112;
 
 interface Act {
-  /** What is done before, unseen. */
+  /** Commands that run before, and are not shown. */
   readonly first?: string;
   readonly comment?: string;
   readonly typed: string;
@@ -37,14 +37,14 @@ END`,
     typed: 'kubectl apply -f acme.yaml',
   },
   { first: 'kubectl wait --for=condition=Ready regcred/acme', typed: 'kubectl get regcred' },
-  { comment: 'A new namespace, and a pod in it that says nothing of pull secrets', typed: 'kubectl create namespace team-new' },
+  { comment: 'Create a namespace, and a pod in it without imagePullSecrets', typed: 'kubectl create namespace team-new' },
   {
     first: `until kubectl get serviceaccount default -n team-new -o jsonpath='{.imagePullSecrets}' | grep acme; do sleep 0.1; done`,
     typed: 'kubectl run web -n team-new --image=ghcr.io/acme/web:1',
   },
   { typed: "kubectl get pod web -n team-new -o jsonpath='{.spec.imagePullSecrets}'" },
-  { first: rotate(''), comment: 'Somebody rotates the token, and it comes out empty', typed: 'kubectl regcred status acme' },
-  { first: rotate('sample-password-2'), comment: 'With the right one written into the source', typed: 'kubectl get regcred' },
+  { first: rotate(''), comment: 'A rotation writes an empty token by mistake', typed: 'kubectl regcred status acme' },
+  { first: rotate('sample-password-2'), comment: 'Write the correct token to the source', typed: 'kubectl get regcred' },
 ];
 
 type Line = { readonly kind: 'comment' | 'typed' | 'said'; readonly text: string };
@@ -79,14 +79,14 @@ async function run(command: string, cwd: string, env: NodeJS.ProcessEnv): Promis
   return said;
 }
 
-/** As a terminal of that width would break it, but between words. */
+/** Wraps the text at the width of the terminal, between words. */
 function folded(line: string): string[] {
   if (line.length <= COLUMNS) return [line];
   const at = line.lastIndexOf(' ', COLUMNS);
   return [line.slice(0, at), ...folded(line.slice(at + 1))];
 }
 
-/** How long one waits for a line: a person types, a program answers, a reader reads. Seconds. */
+/** The delay before each kind of line in seconds, for typing, program output and reading. */
 const PAUSE = { comment: 1.6, typed: 1.2, said: 0.08 };
 
 /** Pure. */
@@ -101,7 +101,7 @@ function drawn(lines: readonly Line[]): string {
   });
   const size = [COLUMNS * 7.9 + 32, 44 + lines.length * height].map(Math.ceil);
   return `<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 ${size.join(' ')}" role="img">
-<title>A terminal session: a RegistryCredential is applied, a new namespace has it, a source breaks and is mended</title>
+<title>A terminal session: a RegistryCredential is applied, a new namespace gets the Secret, a source breaks and is fixed</title>
 <style>
 text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#d0d7de;animation:come .1s backwards}
 .comment{fill:#8b949e}.typed{fill:#fff}.p{fill:#3fb950}

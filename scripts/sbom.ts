@@ -1,4 +1,4 @@
-/** `npm run sbom`: what the program is made of, by the lockfile, as a CycloneDX document beside it. */
+/** `npm run sbom`: writes the packages of the program, from the lockfile, to a CycloneDX document in dist. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -19,7 +19,7 @@ if (error || status !== 0) {
 }
 const all = JSON.parse(stdout) as Sbom;
 
-// Not npm's own --omit=dev: it leaves out what a development tool needs as well as the program.
+// Do not use npm's --omit=dev: it omits packages that both a development tool and the program need.
 const locked = Object.entries(
   JSON.parse(readFileSync('package-lock.json', 'utf8')).packages as Record<string, { dev?: true; version: string }>,
 );
@@ -35,7 +35,7 @@ const sbom: Sbom = {
     .filter(({ ref }) => isShipped(ref))
     .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter(isShipped) })),
 };
-// npm takes the name of the directory for that of the program.
+// npm uses the name of the directory as the name of the program.
 sbom.metadata.component.name = 'regcred';
 mkdirSync('dist', { recursive: true });
 writeFileSync(FILE, `${JSON.stringify(sbom, null, 2)}\n`);

@@ -1,11 +1,11 @@
-/** `npm run --silent tools`: builds helm, Argo CD's Lua and a registry for the tests if need be, and prints its directory, all else to standard error. */
+/**
+ * `npm run --silent tools`: builds Helm, Argo CD's Lua and a registry for the tests if they are not built yet, and prints their directory. Installs
+ * Chromium if it can. All other output goes to standard error.
+ */
 import { toolsDirectory } from '../test/support/assets.ts';
-import { AssetsError } from '../test/support/gobuild.ts';
+import { installChromium } from '../test/support/chromium.ts';
+import { buildOrExit } from '../test/support/gobuild.ts';
 
-try {
-  console.log(await toolsDirectory((line) => console.error(line)));
-} catch (error) {
-  if (!(error instanceof AssetsError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+const say = (line: string) => console.error(line);
+installChromium(say);
+console.log(await buildOrExit(() => toolsDirectory(say)));

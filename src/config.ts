@@ -1,18 +1,44 @@
 import type { HttpAddress } from './http.ts';
-import type { LogFormat, LogLevel } from './log.ts';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 
 export interface ControllerConfig {
   readonly kubeconfig: string | undefined;
-  /** Where the Lease is; undefined: the pod's own namespace, else the kubeconfig context's, else `default`. */
+  /** The namespace of the Lease; undefined: the pod's own namespace, else the kubeconfig context's, else `default`. */
   readonly namespace: string | undefined;
-  /** Where sources may be, and then Secrets are asked for by name only; undefined: anywhere. */
+  /** The namespaces that sources may be in; Secrets are then read by name only. Undefined: any namespace. */
   readonly sourceNamespaces: readonly string[] | undefined;
   readonly http: HttpAddress;
   readonly leaderElect: boolean;
   readonly concurrency: number;
   readonly cleanupTimeoutMs: number;
+  readonly registries: RegistrySettings;
+  readonly tenants: TenantSettings;
   readonly logLevel: LogLevel;
+  /** A file with the level of the log, which may change while the operator runs. */
+  readonly logLevelFile: string | undefined;
   readonly logFormat: LogFormat;
+}
+
+/** How credentials of namespaces are served. */
+export interface TenantSettings {
+  /** False: everything that was placed for them is removed, and nothing more happens. */
+  readonly isNamespacedOn: boolean;
+  /** Namespaces with the same value of this label accept each other's credentials; undefined: only by annotation. */
+  readonly tenantLabel: string | undefined;
+}
+
+/** How registries are asked about credentials. */
+export interface RegistrySettings {
+  readonly isVerificationOn: boolean;
+  /** `host[:port]` of servers that may use plain HTTP and any address. */
+  readonly insecure: readonly string[];
+  /** `host[:port]` of servers that credentials of tenants may reach at private addresses. */
+  readonly private: readonly string[];
+  /** A file with certificates in PEM that are trusted for every registry. */
+  readonly caFile: string | undefined;
+  readonly expiryWarningMs: number;
+  /** `github`: ask GitHub when the tokens for ghcr.io expire. */
+  readonly expiryLookup: 'none' | 'github';
 }
 
 /** One setting of `regcred controller`: a flag, and the environment variable of the same meaning. The flag wins. */
@@ -24,6 +50,7 @@ export interface Setting {
   readonly help: string;
 }
 
+/** Every setting: its flag, its environment variable, its default and its help. */
 export const SETTINGS = {
   kubeconfig: {
     flag: '--kubeconfig',
@@ -44,7 +71,21 @@ export const SETTINGS = {
     value: 'NAMES',
     env: 'REGCRED_SOURCE_NAMESPACES',
     fallback: undefined,
-    help: 'namespaces, comma-separated, that sources may be in; Secrets are then asked for by name only (default: any)',
+    help: 'namespaces that sources may be in, comma-separated; Secrets are then read by name only (default: any)',
+  },
+  namespaced: {
+    flag: '--namespaced',
+    value: 'BOOLEAN',
+    env: 'REGCRED_NAMESPACED',
+    fallback: 'true',
+    help: 'serve NamespacedRegistryCredentials; false removes everything that was placed for them',
+  },
+  tenantLabel: {
+    flag: '--tenant-label',
+    value: 'KEY',
+    env: 'REGCRED_TENANT_LABEL',
+    fallback: undefined,
+    help: "label of Namespaces; those with the same value accept each other's NamespacedRegistryCredentials (default: off)",
   },
   httpAddress: {
     flag: '--http-address',
@@ -60,15 +101,64 @@ export const SETTINGS = {
     fallback: 'true',
     help: 'write only while holding the Lease; false is for a single replica',
   },
-  concurrency: { flag: '--concurrency', value: 'N', env: 'REGCRED_CONCURRENCY', fallback: '32', help: 'most placements worked on at once' },
+  concurrency: { flag: '--concurrency', value: 'N', env: 'REGCRED_CONCURRENCY', fallback: '32', help: 'how many keys run at once at most' },
   cleanupTimeout: {
     flag: '--cleanup-timeout',
     value: 'SECONDS',
     env: 'REGCRED_CLEANUP_TIMEOUT',
     fallback: '60',
-    help: 'when a deletion that gets nowhere because the API server refuses is given up',
+    help: 'when to stop a cleanup that makes no progress because the API server refuses every write',
+  },
+  verification: {
+    flag: '--verification',
+    value: 'on|off',
+    env: 'REGCRED_VERIFICATION',
+    fallback: 'on',
+    help: 'ask the registries whether they accept the credentials; off asks none',
+  },
+  insecureRegistries: {
+    flag: '--insecure-registries',
+    value: 'HOSTS',
+    env: 'REGCRED_INSECURE_REGISTRIES',
+    fallback: undefined,
+    help: 'registries, HOST[:PORT] and comma-separated, that may be asked over plain HTTP and at any address (default: none)',
+  },
+  privateRegistries: {
+    flag: '--private-registries',
+    value: 'HOSTS',
+    env: 'REGCRED_PRIVATE_REGISTRIES',
+    fallback: undefined,
+    help: 'registries, HOST[:PORT] and comma-separated, at private addresses that credentials of tenants may be checked against (default: none)',
+  },
+  registryCaFile: {
+    flag: '--registry-ca-file',
+    value: 'FILE',
+    env: 'REGCRED_REGISTRY_CA_FILE',
+    fallback: undefined,
+    help: 'certificates in PEM that are trusted for every registry, in addition to those of the system',
+  },
+  expiryWarning: {
+    flag: '--expiry-warning',
+    value: 'DURATION',
+    env: 'REGCRED_EXPIRY_WARNING',
+    fallback: '336h',
+    help: 'how long before a credential expires to set the condition Expiring',
+  },
+  expiryLookup: {
+    flag: '--expiry-lookup',
+    value: 'none|github',
+    env: 'REGCRED_EXPIRY_LOOKUP',
+    fallback: 'none',
+    help: 'github asks api.github.com when the tokens for ghcr.io expire; this sends the token there',
   },
   logLevel: { flag: '--log-level', value: 'LEVEL', env: 'REGCRED_LOG_LEVEL', fallback: 'info', help: 'debug, info, warn or error' },
+  logLevelFile: {
+    flag: '--log-level-file',
+    value: 'FILE',
+    env: 'REGCRED_LOG_LEVEL_FILE',
+    fallback: undefined,
+    help: 'file with another level, read again every few seconds; while it does not exist, --log-level counts',
+  },
   logFormat: {
     flag: '--log-format',
     value: 'FORMAT',
@@ -80,12 +170,12 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
-/** What is wrong with the configuration, all of it at once: nobody likes to be told one at a time. */
+/** Everything that is wrong with the configuration, all at once. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Makes the configuration of flags and environment. Throws a ConfigError that names every bad setting and how to mend it. */
+/** Makes the configuration from flags and environment. Throws a ConfigError that names every invalid setting and how to fix it. */
 export function controllerConfig(
   flags: Readonly<Partial<Record<SettingName, string>>>,
   env: Readonly<Record<string, string | undefined>>,
@@ -112,16 +202,29 @@ export function controllerConfig(
     kubeconfig: read('kubeconfig', (text) => text, ''),
     namespace: read('namespace', (text) => (isNamespace(text) ? text : undefined), 'the name of a namespace'),
     sourceNamespaces: read('sourceNamespaces', namespaceNames, 'a list of namespaces, for example regcred-system,vault'),
+    namespaced: read('namespaced', oneOf('true', 'false'), 'true or false'),
+    tenantLabel: read(
+      'tenantLabel',
+      (text) => (isLabelKey(text) ? text : undefined),
+      'the key of a label, for example capsule.clastix.io/tenant',
+    ),
     http: read('httpAddress', httpAddress, 'HOST:PORT or :PORT, for example :8080 or 127.0.0.1:0'),
     leaderElect: read('leaderElect', oneOf('true', 'false'), 'true or false'),
     concurrency: read('concurrency', whole(1, 1024), 'a whole number from 1 to 1024'),
     cleanupTimeoutS: read('cleanupTimeout', whole(1, 86_400), 'a whole number of seconds from 1 to 86400'),
-    logLevel: read('logLevel', oneOf<LogLevel>('debug', 'info', 'warn', 'error'), 'one of debug, info, warn, error'),
+    verification: read('verification', oneOf('on', 'off'), 'on or off'),
+    insecureRegistries: read('insecureRegistries', registryHosts, HOSTS_RULE),
+    privateRegistries: read('privateRegistries', registryHosts, HOSTS_RULE),
+    registryCaFile: read('registryCaFile', (text) => text, ''),
+    expiryWarningMs: read('expiryWarning', duration, 'a duration, for example 336h or 90m'),
+    expiryLookup: read('expiryLookup', oneOf('none', 'github'), 'none or github'),
+    logLevel: read('logLevel', oneOf<LogLevel>(...LOG_LEVELS), 'one of debug, info, warn, error'),
+    logLevelFile: read('logLevelFile', (text) => text, ''),
     logFormat: read('logFormat', oneOf<LogFormat>('json', 'text'), 'json or text'),
   };
-  // It limits: one who sets it to nothing does not mean that anything goes.
+  // The setting restricts the operator, so an empty value must not allow everything.
   if (env[SETTINGS.sourceNamespaces.env] === '' && flags.sourceNamespaces === undefined) {
-    problems.push(`${SETTINGS.sourceNamespaces.env}: it is empty; give namespaces, or leave it out to allow any`);
+    problems.push(`${SETTINGS.sourceNamespaces.env}: it is empty; list namespaces, or remove the variable to allow any`);
   }
   if (problems.length > 0) throw new ConfigError(problems.join('; '));
   return {
@@ -132,10 +235,37 @@ export function controllerConfig(
     leaderElect: config.leaderElect === 'true',
     concurrency: config.concurrency as number,
     cleanupTimeoutMs: (config.cleanupTimeoutS as number) * 1000,
+    registries: {
+      isVerificationOn: config.verification === 'on',
+      insecure: config.insecureRegistries ?? [],
+      private: config.privateRegistries ?? [],
+      caFile: config.registryCaFile,
+      expiryWarningMs: config.expiryWarningMs as number,
+      expiryLookup: config.expiryLookup as 'none' | 'github',
+    },
+    tenants: { isNamespacedOn: config.namespaced === 'true', tenantLabel: config.tenantLabel },
     logLevel: config.logLevel as LogLevel,
+    logLevelFile: config.logLevelFile,
     logFormat: config.logFormat ?? (isTerminal ? 'text' : 'json'),
   };
 }
+
+const HOSTS_RULE = 'a list of registries, for example registry.example.com:5000,localhost:5000';
+
+function registryHosts(text: string): string[] | undefined {
+  const hosts = text.split(',').map((host) => host.trim().toLowerCase());
+  return hosts.every((host) => /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/.test(host)) ? [...new Set(hosts)] : undefined;
+}
+
+/** Milliseconds of a duration such as `336h`, `90m` or `1h30m`. */
+function duration(text: string): number | undefined {
+  if (!/^(\d{1,6}[hms])+$/.test(text)) return undefined;
+  const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000 };
+  return Array.from(text.matchAll(/(\d+)([hms])/g)).reduce((sum, [, count, unit = '']) => sum + Number(count) * (unitMs[unit] ?? 0), 0);
+}
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+const isLabelKey = (text: string) => /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(text);
 
 const isNamespace = (text: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 

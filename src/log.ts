@@ -1,6 +1,6 @@
 import { createLogger, format, type Logger, transports } from 'winston';
 
-/** A constant message, variable keys. Objects of the cluster are named, never dumped. */
+/** A constant message and variable keys. Objects of the cluster are named, never logged as a whole. */
 export interface Log {
   debug(message: string, keys?: Readonly<Record<string, unknown>>): void;
   info(message: string, keys?: Readonly<Record<string, unknown>>): void;
@@ -8,14 +8,13 @@ export interface Log {
   error(message: string, keys?: Readonly<Record<string, unknown>>): void;
 }
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** From the most detailed to the most important. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 export type LogFormat = 'json' | 'text';
 
-/**
- * Fields that hold secret values in the objects we handle. Nothing logs them; should a change ever do so by mistake, they
- * still do not come out.
- */
-const WITHHELD = new Set([
+/** Fields that hold secret values. No code logs them. If a change ever does so by mistake, they are still replaced. */
+const SECRET_FIELDS = new Set([
   'data',
   'stringData',
   'auth',
@@ -31,28 +30,34 @@ const WITHHELD = new Set([
   '.dockercfg',
 ]);
 
-const withhold = format((info) => {
-  for (const key of Object.keys(info)) info[key] = withheld(key, info[key]);
+const redactFields = format((info) => {
+  for (const key of Object.keys(info)) info[key] = redacted(key, info[key]);
   return info;
 });
 
-function withheld(key: string, value: unknown): unknown {
-  if (WITHHELD.has(key.toLowerCase()) || WITHHELD.has(key)) return '[withheld]';
+function redacted(key: string, value: unknown): unknown {
+  if (SECRET_FIELDS.has(key.toLowerCase()) || SECRET_FIELDS.has(key)) return '[withheld]';
   if (value instanceof Error) return value.message;
-  if (Array.isArray(value)) return value.map((element) => withheld('', element));
+  if (Array.isArray(value)) return value.map((element) => redacted('', element));
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([inner, field]) => [inner, withheld(inner, field)]));
+    return Object.fromEntries(Object.entries(value).map(([inner, field]) => [inner, redacted(inner, field)]));
   }
   return value;
 }
 
-/** JSON for a cluster's log collector, lines of text for a terminal. To standard error: standard output is for results. */
-export function makeLog(level: LogLevel, style: LogFormat): Logger {
-  return createLogger({
+/** JSON for a log collector, or lines of text for a terminal. Logs go to standard error, because standard output is for results. */
+export function makeLog(level: LogLevel, style: LogFormat): Logger & Log {
+  const log = createLogger({
     level,
-    format: format.combine(withhold(), format.timestamp(), style === 'json' ? format.json() : text()),
+    format: format.combine(redactFields(), format.timestamp(), style === 'json' ? format.json() : text()),
     transports: [new transports.Console({ stderrLevels: ['debug', 'info', 'warn', 'error'] })],
   });
+  const debug: Log['debug'] = log.debug.bind(log);
+  // winston formats a line before it looks at the level. There are thousands of debug lines in a rotation.
+  const debugIfEnabled: Log['debug'] = (message, keys) => {
+    if (log.isDebugEnabled()) debug(message, keys);
+  };
+  return Object.assign(log, { debug: debugIfEnabled });
 }
 
 function text() {

@@ -1,4 +1,6 @@
-import type { Kube } from '../../src/kube/client.ts';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
 import { connect, expectGone } from '../../test/support/api.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/controlplane.ts';
@@ -17,16 +19,16 @@ interface CredentialList {
   }[];
 }
 
-/** The control plane and what is on it: namespaces, credentials, and at times an operator. */
+/** The control plane of the bench, with its namespaces and credentials, and sometimes an operator. */
 export class Arena {
   readonly kubeconfig: string;
   readonly audit: AuditLog;
   readonly #controlPlane: ControlPlane;
-  readonly #admin: Kube;
+  readonly #admin: KubeClient;
   readonly #namespaces: string[] = [];
   #more = 0;
 
-  private constructor(controlPlane: ControlPlane, admin: Kube, kubeconfig: string) {
+  private constructor(controlPlane: ControlPlane, admin: KubeClient, kubeconfig: string) {
     this.#controlPlane = controlPlane;
     this.#admin = admin;
     this.kubeconfig = kubeconfig;
@@ -34,7 +36,7 @@ export class Arena {
   }
 
   static async open(say: (line: string) => void): Promise<Arena> {
-    // When a namespace's account is there the clock of a new namespace begins.
+    // The time for a new namespace starts when its ServiceAccount is created, so audit this request.
     const accountsMade = { level: 'Metadata', verbs: ['create'], resources: [{ group: '', resources: ['serviceaccounts'] }] };
     const controlPlane = await startControlPlane(say, [accountsMade]);
     await install(controlPlane);
@@ -50,13 +52,13 @@ export class Arena {
     await this.#controlPlane.stop();
   }
 
-  /** As many namespaces as that, each with its default account. */
+  /** Returns `count` namespaces, each with its default ServiceAccount. Creates the missing ones. */
   async namespaces(count: number): Promise<string[]> {
     const missing = Array.from({ length: Math.max(0, count - this.#namespaces.length) }, (_, n) => `bench-${this.#namespaces.length + n}`);
     this.#namespaces.push(...missing);
     await inParallel(missing.map((name) => () => this.#makeNamespace(name)));
     const wanted = this.#namespaces.slice(0, count);
-    await eventually('the namespaces have their accounts', async () => this.#countAccounts(this.#namespaces.length), LONG_MS);
+    await eventually('the namespaces have their ServiceAccounts', async () => this.#countAccounts(this.#namespaces.length), LONG_MS);
     return wanted;
   }
 
@@ -67,18 +69,39 @@ export class Arena {
     if (found < wanted) throw new Error(`${found} of ${wanted}`);
   }
 
-  /** A namespace that was not there before. */
+  /** Creates one more namespace. */
   async newNamespace(): Promise<string> {
     const name = `bench-new-${this.#more++}`;
     await this.#makeNamespace(name);
     return name;
   }
 
+  /** Creates namespaces at once. */
+  async newNamespaces(count: number): Promise<string[]> {
+    const names = Array.from({ length: count }, () => `bench-new-${this.#more++}`);
+    await inParallel(names.map((name) => () => this.#makeNamespace(name)));
+    return names;
+  }
+
+  /** Namespaces that no credential selects, each with its ServiceAccount. `removeNew` deletes them. */
+  async probes(count: number): Promise<string[]> {
+    const names = Array.from({ length: count }, () => `probe-${this.#more++}`);
+    await inParallel(names.map((name) => () => this.#makeNamespace(name)));
+    await eventually(
+      'the namespaces have their ServiceAccounts',
+      async () => {
+        for (const name of names) await this.#admin.call('GET', `/api/v1/namespaces/${name}/serviceaccounts/default`);
+      },
+      LONG_MS,
+    );
+    return names;
+  }
+
   async #makeNamespace(name: string): Promise<void> {
     await this.#admin.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
   }
 
-  /** Takes the new ones away again. */
+  /** Deletes namespaces that the calls above created. */
   async removeNew(names: readonly string[]): Promise<void> {
     await inParallel(names.map((name) => () => this.#admin.call('DELETE', `/api/v1/namespaces/${name}`)));
     await eventually(
@@ -90,7 +113,7 @@ export class Arena {
     );
   }
 
-  /** That many sources and RegistryCredentials, over all namespaces of the bench. */
+  /** Creates `count` sources and RegistryCredentials. Each selects all namespaces of the bench. */
   async makeCredentials(count: number): Promise<void> {
     for (let n = 0; n < count; n++) {
       const name = `credential-${n}`;
@@ -102,7 +125,7 @@ export class Arena {
     }
   }
 
-  /** Deletes them, which takes an operator to be done with. */
+  /** Deletes the RegistryCredentials. This needs a running operator. */
   async removeCredentials(count: number): Promise<void> {
     for (let n = 0; n < count; n++) await this.#admin.call('DELETE', `${CREDENTIALS}/credential-${n}`);
     await eventually(
@@ -124,7 +147,7 @@ export class Arena {
     });
   }
 
-  /** Waits until every credential says that it is Ready, with so many namespaces. */
+  /** Waits until every RegistryCredential is Ready, with the given number of namespaces. */
   async ready(credentials: number, namespaces: number): Promise<void> {
     await eventually(
       'every credential is Ready',
@@ -141,13 +164,13 @@ export class Arena {
     );
   }
 
-  /** Something that is there for good, to own what the floor makes. */
+  /** A permanent object that owns the Secrets of the bare writer. */
   async owner(): Promise<{ apiVersion: string; kind: string; name: string; uid: string }> {
     const { metadata } = await this.#admin.call<{ metadata: { name: string; uid: string } }>('GET', '/api/v1/namespaces/kube-system');
     return { apiVersion: 'v1', kind: 'Namespace', name: metadata.name, uid: metadata.uid };
   }
 
-  /** Takes back what the floor has made. */
+  /** Removes what the bare writer created. */
   async clearFloor(): Promise<void> {
     const secrets = '?labelSelector=app.kubernetes.io/managed-by%3Dfloor';
     await inParallel(
@@ -169,8 +192,9 @@ export class Arena {
     return this.#admin.call('PATCH', `/api/v1/namespaces/${namespace}/serviceaccounts/default`, { body: { imagePullSecrets: null } });
   }
 
-  /** The built program, under its own ServiceAccount. */
-  operator(): OperatorProcess {
-    return startOperator({ kubeconfig: this.kubeconfig });
+  /** Starts the built program with its own ServiceAccount: the one in `bundle`, or the one of this checkout. */
+  operator(bundle?: string): OperatorProcess {
+    const command = bundle === undefined ? undefined : ([process.execPath, join(bundle, 'main.js')] as const);
+    return startOperator({ kubeconfig: this.kubeconfig, ...(command && { command }) });
   }
 }

@@ -1,6 +1,6 @@
 import { type Audited, endOf, isWrite, readAudited } from '../../test/support/audit.ts';
 
-/** The API server's own record, read on and on, the requests for the Lease left out. */
+/** Reads the audit log of the API server incrementally. Omits the requests for the Lease. */
 export class AuditLog {
   readonly #file: string;
   #offset = 0;
@@ -10,13 +10,13 @@ export class AuditLog {
     this.#file = file;
   }
 
-  /** From here on. */
+  /** `since` returns only requests after this call. */
   mark(): void {
     this.#offset = endOf(this.#file);
     this.#requests = [];
   }
 
-  /** All requests since the mark. What was read before is not read again: whoever polls must not take the cores from those who are measured. */
+  /** Returns all requests since the mark. Does not read old lines again: polling must not take CPU time from the measured program. */
   since(): readonly Audited[] {
     const { audited, end } = readAudited(this.#file, this.#offset);
     this.#offset = end;
@@ -28,7 +28,7 @@ export class AuditLog {
 export const isPlacement = (request: Audited) =>
   (request.resource === 'secrets' || request.resource === 'serviceaccounts') && isWrite(request);
 
-/** From the first request's arrival to the last one's answer. */
+/** The time from the arrival of the first request to the last response, in milliseconds. */
 export function phaseMs(requests: readonly Audited[]): number {
   const begun = requests.reduce((least, request) => Math.min(least, request.at), Number.POSITIVE_INFINITY);
   const done = requests.reduce((most, request) => Math.max(most, request.done), 0);

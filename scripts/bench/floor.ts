@@ -5,13 +5,13 @@ import process from 'node:process';
 import type { Task } from './writer.ts';
 
 /**
- * What a program could reach that did nothing but write: the same bodies over kept-alive connections, nothing read, nothing
- * decided. A process of its own, as young as the operator that it is compared with.
+ * The floor: the time of a program that only writes. It sends the same bodies over keep-alive connections, and reads and decides
+ * nothing. It runs in a new process, like the operator that it is compared with.
  */
 export class Floor {
   readonly #child: ChildProcess;
 
-  /** With the operator's own kubeconfig, so that the API server has the same to do for both. */
+  /** Takes the operator's kubeconfig, so that the API server does the same work for both. */
   constructor(kubeconfig: string) {
     this.#child = fork(join(import.meta.dirname, 'writer.ts'), [kubeconfig]);
     const kill = () => void this.#child.kill();
@@ -19,10 +19,13 @@ export class Floor {
     this.#child.once('exit', () => process.off('exit', kill));
   }
 
-  /** Makes all placements, or rotates all Secrets. */
+  /** Creates all Secrets and references, or rotates all Secrets. */
   async run(task: Task): Promise<void> {
     this.#child.send(task);
-    const [answer] = await Promise.race([once(this.#child, 'message'), once(this.#child, 'exit')]);
+    // Removes the listeners of the event that did not come.
+    const done = new AbortController();
+    const event = (name: string) => once(this.#child, name, { signal: done.signal });
+    const [answer] = await Promise.race([event('message'), event('exit')]).finally(() => done.abort());
     if (answer !== 'done') throw new Error(`The bare writer ended with ${answer}.`);
   }
 

@@ -1,21 +1,23 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Audited, isWrite } from '../../test/support/audit.ts';
+import type { Audited } from '../../test/support/audit.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import type { OperatorProcess } from '../../test/support/operator.ts';
 import type { Arena } from './arena.ts';
 import { isPlacement, phaseMs } from './audit.ts';
 import { Floor } from './floor.ts';
+import { cpuMsOf, median, memoryOf, percentile } from './process.ts';
+import { restart } from './restart.ts';
+import { bareBurst, burst, inMiddle, latenciesOf, placedIn } from './rotation.ts';
 
-/** What one size of cluster came to: times in milliseconds, memory in MiB. */
+/** The results for one cluster size: times in milliseconds, memory in MiB. */
 export interface Figures {
   readonly namespaces: number;
   readonly credentials: number;
-  /** The same writes by a bare writer. */
+  /** The time of the bare writer for the same writes. */
   readonly floorMs: number;
-  /** From the first write to the last. */
+  /** The time from the first write to the last. */
   readonly writeMs: number;
-  /** From the start of the process to the last write. */
+  /** The time from the start of the process to the last write. */
   readonly startMs: number;
   readonly writesPerNamespace: number;
   readonly readsBesideListsAndWatches: number;
@@ -25,16 +27,24 @@ export interface Figures {
   readonly restartWrites: number;
   readonly newNamespaceP50: number;
   readonly newNamespaceP99: number;
+  /** In the middle of a rotation, one every 250 ms, and a bare writer with one connection at the same moments. */
   readonly newNamespaceInRotationP99: number;
+  readonly bareInRotationP99: number;
+  /** A burst of namespaces at the start of a rotation, and a bare writer with the same burst. */
+  readonly burstP99: number;
+  readonly bareBurstP99: number;
   readonly driftP99: number;
   readonly cpuPerNewNamespaceMs: number;
   readonly idleCpuPercent: number;
   readonly idleRequestsPerMinute: number;
   readonly peakMiB: number;
   readonly idleMiB: number;
+  /** PSS after a rotation, and when idle before it. */
+  readonly rotatedPssMiB: number;
+  readonly idlePssMiB: number;
 }
 
-/** How often each thing is done; the figures are medians, or percentiles over all of them. */
+/** How often to repeat each measurement. The figures are medians or percentiles over all repetitions. */
 export interface Rounds {
   readonly placing: number;
   readonly newNamespaces: number;
@@ -42,10 +52,7 @@ export interface Rounds {
   readonly idleSeconds: number;
 }
 
-/** Kernel ticks a second, as every Linux has them (getconf CLK_TCK). */
-const TICKS = 100;
-
-/** Measures everything at one size, beginning and ending with no Secret placed. */
+/** Measures everything for one cluster size. There are no placed Secrets before and after it. */
 export async function measure(
   arena: Arena,
   count: number,
@@ -53,29 +60,34 @@ export async function measure(
   rounds: Rounds,
   say: (line: string) => void,
 ): Promise<Figures> {
-  say('making namespaces');
+  say('creating namespaces');
   const namespaces = await arena.namespaces(count);
   const placing: Placing[] = [];
   for (let round = 1; round <= rounds.placing; round++) {
     say(`placing, ${round} of ${rounds.placing}`);
-    placing.push(await placeOnce(arena, namespaces, credentials));
+    placing.push(await placeOnce(arena, namespaces, credentials, { burst: round === rounds.placing ? rounds.newNamespaces : 0 }));
   }
 
   await arena.makeCredentials(credentials);
   const first = arena.operator();
   await arena.ready(credentials, count);
   await first.stop();
-  say('starting again with everything in place');
-  const { operator, restartMs, restartWrites } = await restart(arena);
-  say('idling');
+  say('restarting with everything in place');
+  const { operator, restartMs, restartWrites } = await restart(arena, { namespaces: count, credentials });
+  say('idle');
   const idle = await idling(arena, operator, rounds.idleSeconds);
   say('new namespaces, one after another');
   const fresh = await newNamespaces(arena, operator, credentials, rounds.newNamespaces, idle.cpuPercent);
   say('new namespaces during a rotation');
-  const busy = await inRotation(arena, credentials, count, rounds.newNamespaces);
+  const idlePssMiB = memoryOf(operator.pid, 'Pss');
+  const prober = new Floor(arena.kubeconfig);
+  const middle = await inMiddle(arena, prober, credentials, count, rounds.newNamespaces);
+  await prober.close();
+  const rotatedPssMiB = memoryOf(operator.pid, 'Pss');
+  const burstLatencies = await burst(arena, credentials, count, rounds.newNamespaces);
   say('drift');
   const drift = await drifts(arena, namespaces, rounds.drifts);
-  say('taking everything back');
+  say('removing everything');
   await arena.removeCredentials(credentials);
   await operator.stop();
 
@@ -94,13 +106,18 @@ export async function measure(
     restartWrites,
     newNamespaceP50: percentile(fresh.latencies, 50),
     newNamespaceP99: percentile(fresh.latencies, 99),
-    newNamespaceInRotationP99: percentile(busy, 99),
+    newNamespaceInRotationP99: percentile(middle.latencies, 99),
+    bareInRotationP99: percentile(middle.bare, 99),
+    burstP99: percentile(burstLatencies, 99),
+    bareBurstP99: percentile(placing.at(-1)?.bareBurst ?? [], 99),
     driftP99: percentile(drift, 99),
     cpuPerNewNamespaceMs: fresh.cpuMs,
     idleCpuPercent: idle.cpuPercent,
     idleRequestsPerMinute: idle.requestsPerMinute,
     peakMiB: Math.max(...placing.map(({ peakMiB }) => peakMiB)),
     idleMiB: memory,
+    rotatedPssMiB,
+    idlePssMiB,
   };
 }
 
@@ -113,10 +130,23 @@ interface Placing {
   readonly rotationFloorMs: number;
   readonly rotationMs: number;
   readonly peakMiB: number;
+  readonly bareBurst: readonly number[];
 }
 
-/** The floor and the program, one after the other, into the same empty namespaces. */
-async function placeOnce(arena: Arena, namespaces: readonly string[], credentials: number): Promise<Placing> {
+interface PlacingOptions {
+  /** How many namespaces the bare writer gets at once at the start of another rotation; 0 for no such rotation. */
+  readonly burst?: number;
+  /** The directory of the built program; undefined for the one of this checkout. */
+  readonly bundle?: string | undefined;
+}
+
+/** Runs the bare writer and then the program on the same empty namespaces. */
+export async function placeOnce(
+  arena: Arena,
+  namespaces: readonly string[],
+  credentials: number,
+  { burst = 0, bundle }: PlacingOptions,
+): Promise<Placing> {
   const { audit } = arena;
   const floor = new Floor(arena.kubeconfig);
   const task = { namespaces, credentials, owner: await arena.owner() };
@@ -126,13 +156,14 @@ async function placeOnce(arena: Arena, namespaces: readonly string[], credential
   audit.mark();
   await floor.run({ job: 'rotate', ...task });
   const rotationFloorMs = phaseMs(audit.since().filter(isPlacement));
+  const bursts = burst > 0 ? await bareBurst(arena, floor, credentials, namespaces, burst) : [];
   await floor.close();
   await arena.clearFloor();
 
   await arena.makeCredentials(credentials);
   audit.mark();
   const started = Date.now();
-  const operator = arena.operator();
+  const operator = arena.operator(bundle);
   await arena.ready(credentials, namespaces.length);
   const placed = audit.since();
   const placements = placed.filter(isPlacement);
@@ -152,37 +183,22 @@ async function placeOnce(arena: Arena, namespaces: readonly string[], credential
     reads: placed.filter(({ verb, resource }) => verb === 'get' && resource !== '').length,
     rotationMs: phaseMs(rotated),
     peakMiB,
+    bareBurst: bursts,
   };
 }
 
-/** Waits until so many have been made since the mark. */
-async function placementsAre(arena: Arena, wanted: number): Promise<Audited[]> {
+/** Waits until the audit log has `wanted` placements since the mark, and returns them. */
+export async function placementsAre(arena: Arena, wanted: number): Promise<Audited[]> {
   return eventually(
     `${wanted} placements`,
     async () => {
-      await delay(250); // Reading the log costs time that the others need.
+      await delay(250); // Reading the log takes CPU time from the measured program.
       const made = arena.audit.since().filter(isPlacement);
       if (made.length < wanted) throw new Error(`${made.length}`);
       return made;
     },
     600_000,
   );
-}
-
-/** A process that finds everything as it should be: when it is ready, and what it writes although there is nothing to write. */
-async function restart(arena: Arena): Promise<{ operator: OperatorProcess; restartMs: number; restartWrites: number }> {
-  arena.audit.mark();
-  const started = performance.now();
-  const operator = arena.operator();
-  const url = await operator.url();
-  await eventually('it is ready and leads, with nothing left to do', async () => {
-    if (!(await fetch(`${url}/readyz`)).ok) throw new Error('not ready');
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    if (!metrics.includes('regcred_leader 1') || !metrics.includes('regcred_queue_depth 0')) throw new Error('not done');
-  });
-  const restartMs = performance.now() - started;
-  await delay(3000); // Long enough for a write that should not be: statuses are written within a second or so.
-  return { operator, restartMs, restartWrites: arena.audit.since().filter(isWrite).length };
 }
 
 async function idling(arena: Arena, { pid }: OperatorProcess, seconds: number) {
@@ -195,7 +211,7 @@ async function idling(arena: Arena, { pid }: OperatorProcess, seconds: number) {
   return { cpuPercent, requestsPerMinute: (requests * 60) / seconds, memory: memoryOf(pid, 'VmRSS') };
 }
 
-/** From the answer to the request that makes the account `default` to the answer to the last of our writes in that namespace. */
+/** Measures from the response that creates the ServiceAccount `default` to the response of our last write in that namespace. */
 async function newNamespaces(arena: Arena, { pid }: OperatorProcess, credentials: number, count: number, idlePercent: number) {
   arena.audit.mark();
   const before = cpuMsOf(pid);
@@ -212,39 +228,7 @@ async function newNamespaces(arena: Arena, { pid }: OperatorProcess, credentials
   return { latencies, cpuMs };
 }
 
-async function inRotation(arena: Arena, credentials: number, namespaces: number, most: number): Promise<number[]> {
-  arena.audit.mark();
-  for (let n = 0; n < credentials; n++) await arena.setPassword(n, `sample-password-${n}-again`);
-  const names: string[] = [];
-  const rotated = () => arena.audit.since().filter(({ verb, resource }) => verb === 'patch' && resource === 'secrets').length;
-  while (names.length < most && (names.length === 0 || rotated() < namespaces * credentials * 0.9)) names.push(await arena.newNamespace());
-  await placedIn(arena, names, credentials);
-  const latencies = latenciesOf(arena.audit.since(), names);
-  await arena.ready(credentials, namespaces + names.length);
-  await arena.removeNew(names);
-  return latencies;
-}
-
-async function placedIn(arena: Arena, names: readonly string[], credentials: number): Promise<void> {
-  const wanted = new Set(names);
-  await eventually(`${names.length} new namespaces are placed`, () => {
-    const made = arena.audit.since().filter((request) => isOurs(request) && wanted.has(request.namespace));
-    if (made.length < names.length * (credentials + 1)) throw new Error(`${made.length} writes`);
-  });
-}
-
-function latenciesOf(requests: readonly Audited[], names: readonly string[]): number[] {
-  return names.map((name) => {
-    const here = requests.filter(({ namespace }) => namespace === name);
-    const account = here.find(({ verb, resource }) => verb === 'create' && resource === 'serviceaccounts') as Audited;
-    return Math.max(...here.filter(isOurs).map(({ done }) => done)) - account.done;
-  });
-}
-
-/** The making of accounts is in the log, too, and is the cluster's. */
-const isOurs = (request: Audited) => isPlacement(request) && !(request.verb === 'create' && request.resource === 'serviceaccounts');
-
-/** From the answer to the request that does the damage to the answer to the one that repairs it. */
+/** Measures from the response of the request that causes the drift to the response of the repair. */
 async function drifts(arena: Arena, namespaces: readonly string[], count: number): Promise<number[]> {
   const latencies: number[] = [];
   for (let n = 0; n < count; n++) {
@@ -256,22 +240,4 @@ async function drifts(arena: Arena, namespaces: readonly string[], count: number
     latencies.push(Math.max(0, (repair as Audited).done - damaged));
   }
   return latencies;
-}
-
-function cpuMsOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS;
-}
-
-function memoryOf(pid: number, field: 'VmHWM' | 'VmRSS'): number {
-  const [, kib] = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1024;
-}
-
-const median = (values: readonly number[]) => percentile(values, 50);
-
-function percentile(values: readonly number[], p: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
 }

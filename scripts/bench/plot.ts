@@ -11,7 +11,7 @@ interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** Time and memory against the number of namespaces, side by side, as SVG. Pure. */
+/** Plots time and memory by the number of namespaces, side by side, as SVG. Pure. */
 export function plot(all: readonly Figures[]): string {
   const counts = [...new Set(all.map(({ credentials }) => credentials))];
   const lineOf = (credentials: number, name: string, y: (figures: Figures) => number): Line => ({

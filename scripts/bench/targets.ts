@@ -1,6 +1,6 @@
 import type { Figures } from './measure.ts';
 
-/** One line of the table: what was measured, what it was to be, and whether it is. */
+/** One row of the table: what was measured, the target, and whether the target is met. */
 export interface Row {
   readonly what: string;
   readonly value: string;
@@ -10,7 +10,7 @@ export interface Row {
 
 const MOST_MIB: Record<string, number> = { '500×1': 90, '5000×1': 130, '5000×10': 250 };
 
-/** Judges the figures of one size. Pure. */
+/** Compares the figures of one cluster size with the targets. Pure. */
 export function judge(figures: Figures): Row[] {
   const f = figures;
   const memory = MOST_MIB[`${f.namespaces}×${f.credentials}`];
@@ -24,7 +24,10 @@ export function judge(figures: Figures): Row[] {
     exactly('writes of that restart', f.restartWrites, 0),
     atMost('new namespace, p50', f.newNamespaceP50, 10, ms),
     atMost('new namespace, p99', f.newNamespaceP99, 50, ms),
-    atMost('new namespace in a rotation, p99', f.newNamespaceInRotationP99, 250, ms),
+    atMost('new namespace in a rotation ÷ bare writer, p99', f.newNamespaceInRotationP99 / f.bareInRotationP99, 1.5, ratio),
+    { what: 'new namespace in a rotation, p99', value: ms(f.newNamespaceInRotationP99), target: '', met: undefined },
+    atMost('a burst at the start of a rotation ÷ bare writer, p99', f.burstP99 / f.bareBurstP99, 2, ratio),
+    { what: 'a burst at the start of a rotation, p99', value: ms(f.burstP99), target: '', met: undefined },
     atMost('drift repaired, p99', f.driftP99, 50, ms),
     atMost('idle CPU', f.idleCpuPercent, 0.2, (value) => `${value.toFixed(2)} % of a core`),
     exactly('idle requests a minute beside the Lease', f.idleRequestsPerMinute, 0),
@@ -33,10 +36,12 @@ export function judge(figures: Figures): Row[] {
       ? { what: 'peak memory', value: mib(f.peakMiB), target: '', met: undefined }
       : atMost('peak memory', f.peakMiB, memory, mib),
     { what: 'memory when idle', value: mib(f.idleMiB), target: '', met: undefined },
+    { what: 'PSS when idle, before a rotation', value: mib(f.idlePssMiB), target: '', met: undefined },
+    atMost('PSS after a rotation', f.rotatedPssMiB, 200, mib),
   ];
 }
 
-/** What only shows between sizes: that the work for one namespace does not grow with their number, and with the credentials only as they do. */
+/** Compares cluster sizes. The work for a namespace must not grow with the number of namespaces, and at most linearly with the credentials. */
 export function judgeFlatness(all: readonly Figures[]): Row[] {
   const ratioOf = (what: string, figures: Figures, to: Figures, most: number) =>
     atMost(`CPU for a new namespace, ${what}`, figures.cpuPerNewNamespaceMs / to.cpuPerNewNamespaceMs, most, ratio);

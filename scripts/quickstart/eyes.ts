@@ -1,12 +1,15 @@
 import type { AccountRecord, CredentialRecord, SecretRecord } from '../../src/api/records.ts';
-import type { Kube } from '../../src/kube/client.ts';
+import { accountsTarget } from '../../src/cluster/accounts.ts';
+import { credentialsTarget } from '../../src/cluster/credentials.ts';
+import { managedSecretsTarget } from '../../src/cluster/secrets.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { follow } from '../../src/kube/follow.ts';
-import { accounts, credentials, managedSecrets } from '../../src/kube/resources.ts';
 import { Store } from '../../src/kube/store.ts';
+import { Timeline } from '../../src/kube/timeline.ts';
 
 const DEADLINE_MS = 30_000;
 
-/** Sees the cluster by watching it, as anybody can with `kubectl get -w`: nothing is asked of the operator. */
+/** Observes the cluster through watches, like `kubectl get -w`. It does not ask the operator. */
 export class Eyes {
   readonly #looking = new Set<() => void>();
   readonly #closed = new AbortController();
@@ -14,15 +17,15 @@ export class Eyes {
   readonly accounts = new Store<AccountRecord>(() => this.#look());
   readonly credentials = new Store<CredentialRecord>(() => this.#look());
 
-  constructor(kube: Kube) {
-    const following = { kube, retryMs: () => 200, interrupted: () => {}, ended: () => {} };
+  constructor(kube: KubeClient) {
+    const following = { kube, timeline: new Timeline(), retryMs: () => 200, interrupted: () => {}, outdated: () => {}, ended: () => {} };
     const { signal } = this.#closed;
-    void follow(following, managedSecrets, this.secrets, signal);
-    void follow(following, accounts, this.accounts, signal);
-    void follow(following, credentials, this.credentials, signal);
+    void follow(following, managedSecretsTarget, this.secrets, signal);
+    void follow(following, accountsTarget, this.accounts, signal);
+    void follow(following, credentialsTarget, this.credentials, signal);
   }
 
-  /** Resolves with what `look` sees as soon as it sees something; fails where it throws, or sees nothing in time. */
+  /** Resolves with the first defined result of `look`. Rejects if `look` throws, or if there is no result before the deadline. */
   until<T>(what: string, look: () => T | undefined): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => end(() => reject(new Error(`${what}: not within ${DEADLINE_MS / 1000} s`))), DEADLINE_MS);

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** What a person sees: lines, one for each thing that has happened; in colour, and with a line that moves, on a terminal only. */
+/** Prints one line for each event. Uses colours and a changing progress line on a terminal only. */
 export class Screen {
   readonly #terminal = process.stdout.isTTY ?? false;
   #moving = false;
@@ -16,7 +16,7 @@ export class Screen {
     this.line(`\n${this.#style('bold', text)}`);
   }
 
-  /** Something that has come true, and what it took. */
+  /** A completed step, and the time that it took. */
   done(text: string, ms?: number): void {
     const time = ms === undefined ? '' : `  ${this.#style('cyan', `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`)}`;
     this.line(`  ${this.#style('green', '✔')} ${text}${time}`);
@@ -26,12 +26,12 @@ export class Screen {
     this.line(`  ${this.#style('red', '✘')} ${text}`);
   }
 
-  /** What the person could have typed, or would have written into a file. */
+  /** Text that a user would type or write to a file. */
   quote(text: string): void {
     for (const line of text.trimEnd().split('\n')) this.line(`    ${this.#style('dim', line)}`);
   }
 
-  /** How something that takes long is going: one line that changes, where lines can. */
+  /** The progress of a long step. On a terminal, one line that changes. */
   progress(text: string): void {
     if (!this.#terminal) {
       this.line(`  ${text.trim()}`);

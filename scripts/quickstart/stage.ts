@@ -1,14 +1,15 @@
-/** Where the quickstart plays: a control plane of its own, or a cluster that is there already. */
+/** The cluster that the quickstart uses: its own control plane or an existing cluster. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
 import { connect, expectGone, find } from '../../test/support/api.ts';
 import { startControlPlane } from '../../test/support/controlplane.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { type LocalRegistry, startLocalRegistry } from './registry.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CRD = 'registrycredentials.regcred.dev';
@@ -17,20 +18,22 @@ const SHIPPED_NAMESPACE = 'regcred-system';
 const LONGEST_DELETION_MS = 120_000;
 
 export interface Stage {
-  /** As an administrator. */
-  readonly api: Kube;
+  /** A client with administrator permissions. */
+  readonly api: KubeClient;
   readonly kubeconfig: string;
-  /** For files that go with the stage. */
+  /** A directory for temporary files. */
   readonly scratch: string;
-  /** Where the operator's ServiceAccount, its Lease and the sources are. */
+  /** The namespace of the operator's ServiceAccount, its Lease and the sources. */
   readonly system: string;
-  /** Begins the names of namespaces, so that they meet nothing that is there already. */
+  /** The prefix of namespace names, which avoids conflicts with existing namespaces. */
   readonly prefix: string;
-  /** Whether the API server takes the policy that adds pull secrets to new pods: that of Kubernetes 1.36 does. */
+  /** Whether the API server serves MutatingAdmissionPolicy, which adds pull secrets to new pods. It does since Kubernetes 1.36. */
   readonly hasPodPolicy: boolean;
-  /** What is to be seen of it: for a person who wants to try kubectl. */
+  /** The kubectl to show to a user who wants to try it. */
   readonly kubectl: string;
-  /** Takes everything away that was made on it. */
+  /** A registry on this machine; undefined on an existing cluster. Its operator asks this registry and no other. */
+  readonly registry: LocalRegistry | undefined;
+  /** Removes everything that the quickstart created. */
   leave(): Promise<void>;
 }
 
@@ -38,43 +41,50 @@ interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly roleRef?: { readonly name: string };
-  /** Of a policy's binding. */
+  /** Only in the binding of a policy. */
   readonly spec?: { readonly policyName?: string };
 }
 
-/** A control plane of its own, which ends with the quickstart. */
+/** Starts a control plane, which ends with the quickstart. */
 export async function embeddedStage(say: (line: string) => void): Promise<Stage> {
   const { kubeconfig, assets, scratch, stop } = await startControlPlane(say);
   const api = connect(kubeconfig);
+  const registry = await startLocalRegistry();
   const leave = async () => {
+    registry.close();
     await api.close();
     await stop();
   };
-  const hasPodPolicy = await servesPolicies(api);
-  return { api, kubeconfig, scratch, system: SHIPPED_NAMESPACE, prefix: '', hasPodPolicy, kubectl: join(assets, 'kubectl'), leave };
+  // Otherwise the control plane would keep the quickstart running after it failed.
+  const hasPodPolicy = await orElse(leave, servesPolicies(api));
+  const kubectl = join(assets, 'kubectl');
+  return { api, kubeconfig, scratch, system: SHIPPED_NAMESPACE, prefix: '', hasPodPolicy, kubectl, registry, leave };
 }
 
-/** A cluster that is there already. Everything made on it has a name of its own, and is taken away again. */
+/** Uses an existing cluster. All created objects have unique names, and `leave` deletes them. */
 export async function existingStage(kubeconfig: string): Promise<Stage> {
   const api = connect(kubeconfig);
-  const there = await find(api, `${CRD_PATH}/${CRD}`);
-  if (there) {
+  const close = () => api.close();
+  const installed = await orElse(close, find(api, `${CRD_PATH}/${CRD}`));
+  if (installed) {
+    await close();
     throw new Error(
-      `the cluster has the CustomResourceDefinition ${CRD} already, so an operator may be at work there that this one would meet. Nothing was changed. Use a cluster without it. Where it was left over, see with kubectl get regcred that it is not in use before you delete it: an operator that runs then takes back all that it has placed.`,
+      `the cluster already has the CustomResourceDefinition ${CRD}, so another operator may be running there. Nothing was changed. Use a cluster without it. If it is left over, run kubectl get regcred to check that it is not in use before you delete it: a running operator would remove all Secrets that it created.`,
     );
   }
   const system = `regcred-quickstart-${randomBytes(2).toString('hex')}`;
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
-  const hasPodPolicy = await servesPolicies(api);
+  const hasPodPolicy = await orElse(close, servesPolicies(api));
   const leave = async () => {
     await removeAll(api, system, hasPodPolicy);
-    await api.close();
+    await close();
     rmSync(scratch, { recursive: true, force: true });
   };
-  return { api, kubeconfig, scratch, system, prefix: `${system}-`, hasPodPolicy, kubectl: 'kubectl', leave };
+  const prefix = `${system}-`;
+  return { api, kubeconfig, scratch, system, prefix, hasPodPolicy, kubectl: 'kubectl', registry: undefined, leave };
 }
 
-/** Installs the API and the operator's rights as they are shipped, under names of the stage. */
+/** Installs the shipped CRD and RBAC objects, with the names of the stage. */
 export async function install({ api, system, hasPodPolicy }: Stage): Promise<void> {
   for (const manifest of manifests(system, hasPodPolicy)) await api.call('POST', collectionOf(manifest), { body: manifest });
   await eventually('the API is served', async () => {
@@ -84,21 +94,36 @@ export async function install({ api, system, hasPodPolicy }: Stage): Promise<voi
   });
 }
 
-async function servesPolicies(api: Kube): Promise<boolean> {
+/** What `work` gives. If it fails, `end` runs before the error is passed on. */
+export const orElse = <T>(end: () => Promise<void>, work: Promise<T>): Promise<T> =>
+  work.catch(async (error: unknown) => {
+    await end().catch(() => {});
+    throw error;
+  });
+
+async function servesPolicies(api: KubeClient): Promise<boolean> {
   const { resources } = await api.call<{ resources: { name: string }[] }>('GET', '/apis/admissionregistration.k8s.io/v1');
   return resources.some(({ name }) => name === 'mutatingadmissionpolicies');
 }
 
 function manifests(system: string, hasPodPolicy: boolean): Manifest[] {
   const policy = hasPodPolicy ? ['manifests/components/pod-injection/policy.yaml'] : [];
-  const files = ['crds/registrycredentials.yaml', 'manifests/namespace.yaml', 'manifests/rbac.yaml', ...policy];
+  const files = [
+    'crds/registrycredentials.yaml',
+    'crds/namespacedregistrycredentials.yaml',
+    'crds/pullsecretrules.yaml',
+    'manifests/namespace.yaml',
+    'manifests/rbac.yaml',
+    'manifests/roles.yaml',
+    ...policy,
+  ];
   const shipped = files.flatMap((file) =>
     parseAllDocuments(readFileSync(join(ROOT, file), 'utf8')).map((document) => document.toJS() as Manifest),
   );
   return shipped.map((manifest) => renamed(manifest, system));
 }
 
-/** Outside its namespace the names are those of an installed regcred, which must not be touched. */
+/** Renames the cluster-scoped objects, so that they do not conflict with those of an installed regcred. */
 function renamed(manifest: Manifest, system: string): Manifest {
   if (system === SHIPPED_NAMESPACE || manifest.kind === 'CustomResourceDefinition') return manifest;
   const moved = JSON.parse(JSON.stringify(manifest).replaceAll(JSON.stringify(SHIPPED_NAMESPACE), JSON.stringify(system))) as Manifest;
@@ -129,12 +154,19 @@ function collectionOf({ kind, metadata: { namespace } }: Manifest): string {
   return paths[kind] as string;
 }
 
-async function removeAll(api: Kube, system: string, hasPodPolicy: boolean): Promise<void> {
+async function removeAll(api: KubeClient, system: string, hasPodPolicy: boolean): Promise<void> {
   const credentials = '/apis/regcred.dev/v1alpha1/registrycredentials';
   const { items } = await api.call<{ items: Manifest[] }>('GET', credentials).catch(() => ({ items: [] }));
-  // The operator is gone by now, and with it whoever would let them go. What they made lies in the namespaces below.
+  // The operator has stopped, so nothing else removes the finalizers. The Secrets are deleted with the namespaces below.
   for (const { metadata } of items)
     await api.call('PATCH', `${credentials}/${metadata.name}`, { body: { metadata: { finalizers: null } } }).catch(ignoreMissing);
+  const ofTenants = await api
+    .call<{ items: Manifest[] }>('GET', '/apis/regcred.dev/v1alpha1/namespacedregistrycredentials')
+    .catch(() => ({ items: [] }));
+  for (const { metadata } of ofTenants.items) {
+    const path = `/apis/regcred.dev/v1alpha1/namespaces/${metadata.namespace}/namespacedregistrycredentials/${metadata.name}`;
+    await api.call('PATCH', path, { body: { metadata: { finalizers: null } } }).catch(ignoreMissing);
+  }
   const namespaces = await api.call<{ items: Manifest[] }>('GET', '/api/v1/namespaces');
   const made = [
     ...namespaces.items

@@ -1,91 +1,88 @@
 import { stringify } from 'yaml';
 import type { CredentialRecord } from '../../src/api/records.ts';
 import { doctor } from '../../src/cli/doctor/doctor.ts';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { find } from '../../test/support/api.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import type { Eyes } from './eyes.ts';
-import type { Screen } from './screen.ts';
-import type { Stage } from './stage.ts';
-
-/** The docker config that the credentials come from. */
-export interface Source {
-  readonly text: string;
-  /** Undefined: all entries. */
-  readonly server: string | undefined;
-  readonly origin: string;
-}
-
-interface Telling {
-  readonly stage: Stage;
-  readonly eyes: Eyes;
-  readonly screen: Screen;
-  readonly source: Source;
-  /** Leave out the deletion at the end. */
-  readonly keep: boolean;
-}
+import { leaveSomethingToDo, refuseRotation, removeLocal, warnOfExpiry } from './registry-steps.ts';
+import { CREDENTIALS, dockerConfig, hold, type Source, type Telling } from './telling.ts';
+import { bringOwnCredential, refuseIntruder, removeTenants, type Tenants } from './tenant-steps.ts';
 
 interface Pod {
   readonly spec: { readonly imagePullSecrets?: readonly { readonly name: string }[] };
 }
 
-const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
 const SOURCE = 'docker-login';
 const KEY = 'config.json';
 
-/** What regcred is for, from the first RegistryCredential to the last trace of it. Rejects at the first thing that does not hold. */
+/** Runs all steps, from creating a RegistryCredential to deleting it. Rejects at the first check that fails. */
 export async function play(telling: Telling): Promise<void> {
   const { stage, keep } = telling;
-  // On a cluster with other things in it, another name than anybody would have given.
-  const name = stage.prefix === '' ? 'acme' : stage.system;
+  // On an existing cluster, use a name that nobody else uses.
+  const name = stage.prefix === '' ? 'quickstart' : stage.system;
   const there = await setTheScene(telling, name);
   const placed = await place(telling, name, there);
   const added = await addNamespace(telling, name);
   await createPod(telling, name, added);
-  const early = await applyTogether(telling, name);
+  const early = await applyTogether(telling, name, added);
   const all = [...placed, added, ...early];
   await rotate(telling, name, all);
   await repair(telling, name, added);
+  if (stage.registry) {
+    await refuseRotation(telling, stage.registry, there.wanted[0] as string);
+    await warnOfExpiry(telling);
+  } else {
+    telling.screen.heading('9. and 10. Registry checks and expiry');
+    telling.screen.line(
+      '  Skipped on an existing cluster: these steps need a registry on this machine. docs/verification.md describes them.',
+    );
+  }
   await askTheDoctor(telling, there.other);
-  if (!keep) await takeBack(telling, name, all);
+  const tenants = await bringOwnCredential(telling);
+  await refuseIntruder(telling, tenants);
+  if (!keep) await takeBack(telling, name, all, tenants);
+  else if (stage.registry) await leaveSomethingToDo(telling, stage.registry, there.other);
 }
 
-/** The source, and the namespaces as they may be before anybody thinks of pull secrets. */
+/** Creates the source, and namespaces without pull secrets. */
 async function setTheScene(
   { stage: { api, system, prefix }, screen, source }: Telling,
   name: string,
 ): Promise<{ wanted: string[]; other: string }> {
-  screen.heading('2. What is there before');
+  screen.heading('2. Create a source Secret and namespaces');
   const data = { [KEY]: Buffer.from(source.text).toString('base64') };
   await api.call('POST', `/api/v1/namespaces/${system}/secrets`, { body: { metadata: { name: SOURCE }, type: 'Opaque', data } });
-  screen.done(`One Secret, ${system}/${SOURCE}, made from ${source.origin}`);
+  screen.done(`Created one Secret, ${system}/${SOURCE}, from ${source.origin}`);
   const wanted = ['team-a', 'team-b', 'team-c', 'shop', 'payments'].map((own) => prefix + own);
   const other = `${prefix}sandbox`;
   for (const namespace of [...wanted, other]) {
     await makeNamespace(api, namespace, namespace.endsWith('payments') ? { pull: name } : {});
   }
-  screen.done(`Namespaces ${[...wanted, other].join(', ')}; none has a pull secret`);
+  screen.done(`Created the namespaces ${[...wanted, other].join(', ')}; none has a pull secret`);
   return { wanted, other };
 }
 
 async function place(
-  { stage: { api, system, prefix }, eyes, screen, source }: Telling,
+  { stage: { api, system, prefix, registry }, eyes, screen, source }: Telling,
   name: string,
   { wanted, other }: { wanted: string[]; other: string },
 ): Promise<string[]> {
-  screen.heading('3. One RegistryCredential');
+  screen.heading('3. Create one RegistryCredential');
   const secretRef = { namespace: system, name: SOURCE, key: KEY };
   const from = source.server === undefined ? { dockerConfigs: [{ secretRef }] } : { registries: [{ server: source.server, secretRef }] };
   const namespaces = { names: [`${prefix}team-*`, `${prefix}shop`], selector: { matchLabels: { pull: name } } };
-  const credential = { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', metadata: { name }, spec: { ...from, namespaces } };
+  // The quickstart asks no registry on the network, and the sample password works nowhere.
+  const verification = registry ? { verification: { mode: 'None' } } : {};
+  const spec = { ...from, ...verification, namespaces };
+  const credential = { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', metadata: { name }, spec };
   screen.quote(stringify(credential));
   screen.line();
 
-  // Of a kind that it has only just learnt the API server holds back every create for two seconds, so that its like learn
-  // of the kind first (serveResource in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go).
+  // For a new kind, the API server delays every create for two seconds, so that other API servers learn about the kind first
+  // (serveResource in k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go).
   const asked = performance.now();
   await api.call('POST', CREDENTIALS, { query: { dryRun: 'All' }, body: credential });
-  screen.done('The API server accepts it (dry run; with a kind that is new to it this takes 2 s)', performance.now() - asked);
+  screen.done('The API server accepts it (dry run; this takes 2 s for a new kind)', performance.now() - asked);
 
   const since = performance.now();
   await api.call('POST', CREDENTIALS, { body: credential });
@@ -94,7 +91,7 @@ async function place(
       mustNotFail(eyes.credentials.get('', name));
       return eyes.isPlaced(namespace, name) || undefined;
     });
-    screen.done(`${namespace}: the Secret ${name} is there, and the ServiceAccount default refers to it`, performance.now() - since);
+    screen.done(`${namespace}: the Secret ${name} exists, and the ServiceAccount default refers to it`, performance.now() - since);
   };
   await Promise.all(wanted.map(ready));
   const message = await eyes.until('the credential becomes Ready', () => {
@@ -102,13 +99,13 @@ async function place(
     return seen?.status === 'True' ? seen.message : undefined;
   });
   screen.done(`Ready: ${message}`, performance.now() - since);
-  hold(!eyes.isPlaced(other, name), `${other} was given a pull secret, though nothing asks for it`);
-  screen.done(`${other} was left alone`);
+  hold(!eyes.isPlaced(other, name), `${other} has a pull secret, but the RegistryCredential does not select it`);
+  screen.done(`${other} is not selected and has no pull secret`);
   return wanted;
 }
 
 async function addNamespace({ stage: { api, prefix }, eyes, screen }: Telling, name: string): Promise<string> {
-  screen.heading('4. A new namespace');
+  screen.heading('4. Create a new namespace');
   const namespace = `${prefix}team-new`;
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
   const account = eyes
@@ -116,54 +113,75 @@ async function addNamespace({ stage: { api, prefix }, eyes, screen }: Telling, n
     .then(() => performance.now());
   await eyes.until(`${namespace} gets its pull secret`, () => eyes.isPlaced(namespace, name) || undefined);
   screen.done(
-    `${namespace}: the Secret and the reference are in place, counted from its ServiceAccount on`,
+    `${namespace}: the Secret and the reference exist (time since its ServiceAccount was created)`,
     performance.now() - (await account),
   );
   return namespace;
 }
 
 async function createPod(telling: Telling, name: string, namespace: string): Promise<void> {
-  telling.screen.heading('5. A pod in it that says nothing of pull secrets');
+  telling.screen.heading('5. Create a pod in it, without imagePullSecrets');
   const names = await pullSecretsOfPod(telling, namespace);
   hold(names.includes(name), `the pod has imagePullSecrets [${names.join(', ')}], without ${name}`);
-  telling.screen.done(`The API server gave it imagePullSecrets: [${names.join(', ')}]`);
+  telling.screen.done(`The API server set imagePullSecrets: [${names.join(', ')}]`);
 }
 
-/** As Helm and Argo CD do it: the pod may be there before its ServiceAccount could be patched. */
-async function applyTogether(telling: Telling, name: string): Promise<string[]> {
+/** Does what Helm and Argo CD do: the pod may be created before the operator can patch the ServiceAccount. */
+async function applyTogether(telling: Telling, name: string, placedIn: string): Promise<string[]> {
   const { stage, eyes, screen } = telling;
-  screen.heading('6. A namespace and a pod in it, applied together');
+  screen.heading('6. Create a namespace and a pod at the same time');
   if (!stage.hasPodPolicy) {
     screen.line(
-      '  Left out: this cluster does not serve MutatingAdmissionPolicy (Kubernetes 1.36 and newer do), so such a pod may be too early.',
+      '  Skipped: this cluster does not serve MutatingAdmissionPolicy (Kubernetes 1.36 and newer do). Such a pod may be created too early.',
     );
     return [];
   }
+  await eventually('the policy adds the name', () => policyAdds(telling, name, placedIn));
   const namespace = `${stage.prefix}team-early`;
   const since = performance.now();
   await stage.api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
-  // Before there is a default ServiceAccount the API server admits no pod, and whoever makes it tries again.
+  // The API server admits no pod before the default ServiceAccount exists, so retry.
   const names = await eventually('the pod is admitted', () => pullSecretsOfPod(telling, namespace));
   const ms = performance.now() - since;
   hold(names.includes(name), `the pod has imagePullSecrets [${names.join(', ')}], without ${name}`);
-  screen.done(`The pod was admitted with imagePullSecrets: [${names.join(', ')}], by the policy if not by its ServiceAccount`, ms);
+  screen.done(`The pod was admitted with imagePullSecrets: [${names.join(', ')}], from its ServiceAccount or from the policy`, ms);
   await eyes.until(`${namespace} gets its pull secret`, () => eyes.isPlaced(namespace, name) || undefined);
-  screen.done('The Secret that it names is there', performance.now() - since);
+  screen.done('The Secret that it names exists', performance.now() - since);
   return [namespace];
 }
 
-/** What admission makes of a pod without a list of its own. */
-async function pullSecretsOfPod({ stage: { api }, source }: Telling, namespace: string): Promise<string[]> {
-  // The gate keeps it from ever being run: only what admission makes of it is to be seen.
-  const spec = { containers: [{ name: 'shop', image: imageOf(source) }], schedulingGates: [{ name: 'regcred.dev/quickstart' }] };
-  const pod = await api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, { body: { metadata: { name: 'shop' }, spec } });
+/**
+ * Throws until the API server has read the policy and the operator's rules. A pod with a name of its own gets none from its ServiceAccount,
+ * so only the policy can add ours. The dry run creates no pod.
+ */
+async function policyAdds(telling: Telling, name: string, namespace: string): Promise<void> {
+  const names = await pullSecretsOfPod(telling, namespace, { names: ['own'], dryRun: true });
+  hold(names.includes(name), `the policy does not add ${name} to pods in ${namespace} yet`);
+}
+
+/** Creates a pod, by default without imagePullSecrets. Returns its names after admission. */
+async function pullSecretsOfPod(
+  { stage: { api }, source }: Telling,
+  namespace: string,
+  { names = [], dryRun = false }: { readonly names?: readonly string[]; readonly dryRun?: boolean } = {},
+): Promise<string[]> {
+  const spec = {
+    containers: [{ name: 'shop', image: imageOf(source) }],
+    imagePullSecrets: names.map((own) => ({ name: own })),
+    // The scheduling gate prevents the pod from running: only the admission result matters.
+    schedulingGates: [{ name: 'regcred.dev/quickstart' }],
+  };
+  const pod = await api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, {
+    query: dryRun ? { dryRun: 'All' } : {},
+    body: { metadata: { name: dryRun ? 'shop-dry-run' : 'shop' }, spec },
+  });
   return (pod.spec.imagePullSecrets ?? []).map((entry) => entry.name);
 }
 
 const imageOf = ({ server = 'registry.example.com' }: Source) => `${server.replace(/^https?:\/\//, '').replace('*', 'www')}/acme/shop:1`;
 
 async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
-  screen.heading('7. The password is rotated');
+  screen.heading('7. Rotate the password');
   const before = await dockerConfig(api, namespaces[0] as string, name);
   const auth = Buffer.from('octocat:sample-password-2').toString('base64');
   const auths = Object.fromEntries(Object.keys(before.auths).map((server) => [server, { auth }]));
@@ -180,14 +198,14 @@ async function rotate({ stage: { api, system }, eyes, screen }: Telling, name: s
     const config = await dockerConfig(api, namespace, name);
     hold(
       Object.values(config.auths).every((entry) => entry.auth === auth),
-      `${namespace} has another password than the new one`,
+      `${namespace} does not have the new password`,
     );
   }
-  screen.done(`One Secret was changed, ${system}/${SOURCE}; all ${namespaces.length} copies hold the new password`, ms);
+  screen.done(`Changed one Secret, ${system}/${SOURCE}; all ${namespaces.length} copies have the new password`, ms);
 }
 
 async function repair({ stage: { api }, eyes, screen }: Telling, name: string, namespace: string): Promise<void> {
-  screen.heading('8. Somebody takes the reference away');
+  screen.heading('8. Remove the reference from a ServiceAccount');
   const before = eyes.accounts.get(namespace, 'default')?.resourceVersion;
   const since = performance.now();
   const stripped = await api.call<{ metadata: { resourceVersion: string } }>(
@@ -199,25 +217,29 @@ async function repair({ stage: { api }, eyes, screen }: Telling, name: string, n
     const version = eyes.accounts.get(namespace, 'default')?.resourceVersion;
     return (version !== before && version !== stripped.metadata.resourceVersion && eyes.refersTo(namespace, name)) || undefined;
   });
-  screen.done(`The ServiceAccount default in ${namespace} was stripped, and repaired`, performance.now() - since);
+  screen.done(`The operator restored the reference in the ServiceAccount default in ${namespace}`, performance.now() - since);
 }
 
-/** In the namespace that nothing asks for. */
+/** Runs the doctor for a namespace that the RegistryCredential does not select. */
 async function askTheDoctor({ stage: { kubeconfig }, screen, source }: Telling, namespace: string): Promise<void> {
-  screen.heading('9. Why could a pod elsewhere not pull?');
+  screen.heading('11. Find out why a pod in another namespace cannot pull');
   const image = imageOf(source);
   screen.quote(`$ kubectl regcred doctor image ${image} -n ${namespace}`);
-  const world = { program: 'kubectl regcred', input: async () => undefined, now: () => new Date() };
+  const world = { env: {}, home: '/', program: 'kubectl regcred', input: async () => undefined, now: () => new Date(), isTerminal: false };
   const { output, exitCode } = await doctor(['image', image], { kubeconfig, namespace }, world);
   screen.quote(output);
-  hold(exitCode !== 0, `the doctor finds nothing wrong with a pod in ${namespace}, though it has no pull secret`);
+  hold(exitCode !== 0, `the doctor reports no problem for a pod in ${namespace}, although it has no pull secret`);
 }
 
-async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string, namespaces: string[]): Promise<void> {
-  screen.heading('10. The RegistryCredential is deleted');
+async function takeBack(telling: Telling, name: string, namespaces: string[], tenants: Tenants): Promise<void> {
+  const { stage, eyes, screen } = telling;
+  const { api } = stage;
+  screen.heading('14. Delete the credentials');
+  if (stage.registry) await removeLocal(telling);
+  await removeTenants(telling, tenants);
   const since = performance.now();
   await api.call('DELETE', `${CREDENTIALS}/${name}`);
-  await eyes.until('everything is taken back', () => {
+  await eyes.until('the operator removes everything', () => {
     const left = namespaces.some((namespace) => eyes.secrets.get(namespace, name) || eyes.refersTo(namespace, name));
     return (!left && eyes.credentials.get('', name) === undefined) || undefined;
   });
@@ -231,29 +253,20 @@ async function takeBack({ stage: { api }, eyes, screen }: Telling, name: string,
     );
     hold(
       !account.imagePullSecrets?.length && !account.metadata.annotations,
-      `the ServiceAccount default in ${namespace} still has traces of it`,
+      `the ServiceAccount default in ${namespace} still has a reference or annotation of regcred`,
     );
   }
-  screen.done('Every Secret and every reference is gone; nothing is left of it in any namespace', ms);
+  screen.done('The operator removed every Secret and every reference in all namespaces', ms);
 }
 
-async function makeNamespace(api: Kube, name: string, labels: object): Promise<void> {
+async function makeNamespace(api: KubeClient, name: string, labels: object): Promise<void> {
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name, labels } } });
   await eventually(`${name} gets its default ServiceAccount`, () => api.call('GET', `/api/v1/namespaces/${name}/serviceaccounts/default`));
 }
 
-async function dockerConfig(api: Kube, namespace: string, name: string): Promise<{ auths: Record<string, { auth: string }> }> {
-  const { data } = await api.call<{ data: Record<string, string> }>('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`);
-  return JSON.parse(Buffer.from(data['.dockerconfigjson'] as string, 'base64').toString());
-}
-
-/** What the credential says of itself. Where a person must act it says how: that is what the quickstart ends with, too. */
+/** Returns the Ready condition. Throws if it is False: its message says what to do, so the quickstart ends with it. */
 function mustNotFail(credential: CredentialRecord | undefined): { status: string; message: string } | undefined {
   const ready = credential?.status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.status === 'False') throw new Error(`The RegistryCredential is not Ready (${ready.reason}): ${ready.message}`);
   return ready;
-}
-
-function hold(held: boolean, otherwise: string): void {
-  if (!held) throw new Error(otherwise);
 }

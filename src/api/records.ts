@@ -1,9 +1,10 @@
-/** What the stores keep of each object: as much as the decisions need, and of a managed Secret a hash in place of its data. */
+/** What the stores keep of each object: only what the decisions need. Of a Secret that is no source they keep a hash instead of its data. */
+import type { CredentialKind } from './credential-ref.ts';
 import type { RegistryCredentialSpec, RegistryCredentialStatus } from './types.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** What every record has. Cluster-scoped objects have the namespace ''. */
+/** The fields of every record. Cluster-scoped objects have the namespace ''. */
 export interface ObjectRecord {
   readonly namespace: string;
   readonly name: string;
@@ -12,27 +13,49 @@ export interface ObjectRecord {
 }
 
 export interface CredentialRecord extends ObjectRecord {
+  readonly kind: CredentialKind;
   readonly generation: number;
+  /** In whole seconds since 1970. */
+  readonly createdAt: number;
   readonly finalizers: readonly string[];
+  /** The value of the annotation `regcred.dev/check-now`. */
+  readonly checkNow?: string;
   readonly deleting: boolean;
+  /** Of a namespaced kind, too, each reference names its namespace, and spec.namespaces is set. */
   readonly spec: RegistryCredentialSpec;
   readonly status: RegistryCredentialStatus | undefined;
 }
 
 export interface NamespaceRecord extends ObjectRecord {
+  /** The namespaces whose credentials it accepts, by its annotation. */
+  readonly acceptFrom: readonly string[];
   readonly labels: Labels;
   readonly terminating: boolean;
 }
 
 export interface AccountRecord extends ObjectRecord {
   readonly labels: Labels;
-  /** The list as it is, entry for entry: it is written back whole, and what is not ours must come out unchanged. */
+  /** The whole list. It is written back as a whole, and the entries of other users must stay unchanged. */
   readonly pullSecrets: readonly { readonly name?: string }[];
-  /** The names that the annotation records as ours. */
+  /** The names that the annotation records as added by the operator. */
   readonly recorded: readonly string[];
-  /** When the list was last written, in whole seconds since 1970, as the API server noted it. */
+  /** When the list was last written, in whole seconds since 1970, as the API server recorded it. */
   readonly changedAt: number;
   readonly terminating: boolean;
+  /** What its annotations say about its identity at the clouds; undefined if they say nothing. */
+  readonly cloud?: CloudAnnotations;
+}
+
+/** The annotations by which the clouds' own webhooks know the identity of a ServiceAccount, as they are written there. */
+export interface CloudAnnotations {
+  /** `eks.amazonaws.com/role-arn` */
+  readonly roleArn?: string;
+  /** `iam.gke.io/gcp-service-account` */
+  readonly serviceAccount?: string;
+  /** `azure.workload.identity/tenant-id` */
+  readonly tenantId?: string;
+  /** `azure.workload.identity/client-id` */
+  readonly clientId?: string;
 }
 
 /** A pod in the phase Pending. */
@@ -40,26 +63,26 @@ export interface PodRecord extends ObjectRecord {
   readonly serviceAccount: string;
   /** The names under spec.imagePullSecrets, which are fixed when the pod is admitted. */
   readonly pullSecrets: readonly string[];
-  /** The controller that made it, if any did. */
+  /** The controller that created it, if any. */
   readonly owner: OwnerReference | undefined;
-  /** The images, as the pod has them, that containers wait for because they could not be pulled. */
-  readonly failing: readonly string[];
-  /** Whether one of them has just been tried (ErrImagePull), as against all waiting for their next turn (ImagePullBackOff). */
-  readonly tried: boolean;
-  /** Whether a container of it runs, beside those that wait: it would be ended. */
-  readonly running: boolean;
-  /** As the API server noted it, in whole seconds since 1970. */
+  /** The images that could not be pulled and that containers wait for, as written in the pod. */
+  readonly failingImages: readonly string[];
+  /** Whether the kubelet has just tried one of them (ErrImagePull). Otherwise it backs off (ImagePullBackOff). */
+  readonly hasJustTried: boolean;
+  /** Whether one of its containers runs. An eviction would stop it. */
+  readonly hasRunningContainer: boolean;
+  /** In whole seconds since 1970, as the API server recorded it. */
   readonly createdAt: number;
   /** Whether it carries the opt-out label. */
-  readonly excluded: boolean;
+  readonly isOptedOut: boolean;
   readonly terminating: boolean;
 }
 
-/** How often a Job's pods may still fail. */
+/** How many failed pods a Job tolerates. */
 export interface JobRecord {
   readonly failed: number;
   readonly backoffLimit: number;
-  /** It counts failures in ways of its own: for each index, or by a podFailurePolicy. */
+  /** The Job counts failures per index, or by a podFailurePolicy. */
   readonly countsOtherwise: boolean;
 }
 
@@ -67,12 +90,14 @@ export interface SecretRecord extends ObjectRecord {
   readonly type: string;
   readonly immutable: boolean;
   readonly terminating: boolean;
+  /** The operator's own, and those that spec.secretMetadata asked for when the Secret was written. */
   readonly labels: Labels;
+  /** Likewise. Others may hold the data: kubectl apply writes it into `last-applied-configuration`. */
   readonly annotations: Labels;
   readonly owners: readonly OwnerReference[];
-  /** SHA-256 of the base64 text under `.dockerconfigjson`; '' where there is none. */
+  /** SHA-256 of the base64 text under `.dockerconfigjson`; '' if there is none. */
   readonly contentHash: string;
-  /** Keys of the data beside `.dockerconfigjson`, which our Secrets have none of. */
+  /** Keys of the data other than `.dockerconfigjson`. A pull secret in its desired state has none. */
   readonly strayKeys: readonly string[];
 }
 
@@ -85,14 +110,21 @@ export interface OwnerReference {
 }
 
 /**
- * Whether the cluster has the policy that adds our names to new pods:
- * - installed: it and its binding are there
- * - notInstalled: one of them is not
- * - notServed: the API server knows no such policies
- * - unreadable: we may not look
- * - unknown: not looked yet, or no answer
+ * Whether the cluster has the policy that adds pull secret names to new pods:
+ * - installed: the policy and its binding exist, and the policy reads the PullSecretRules
+ * - perCredential: they exist in the form of an earlier version, where the policy reads the RegistryCredentials
+ * - notInstalled: one of them does not
+ * - notServed: the API server does not serve this kind
+ * - unreadable: the operator may not read it
+ * - unknown: not read yet, or no answer
  */
-export type PodPolicyState = 'installed' | 'notInstalled' | 'notServed' | 'unreadable' | 'unknown';
+export type PodPolicyState = 'installed' | 'perCredential' | 'notInstalled' | 'notServed' | 'unreadable' | 'unknown';
+
+/** The PullSecretRules. */
+export interface RulesRecord extends ObjectRecord {
+  /** Of everything that the operator writes into it. */
+  readonly hash: string;
+}
 
 /** A Secret that credentials are read from: the only record with secret values in it. */
 export interface SourceRecord extends ObjectRecord {
@@ -101,4 +133,6 @@ export interface SourceRecord extends ObjectRecord {
   /** When its data was last written, in seconds since 1970. */
   readonly changedAt: number;
   readonly data: Readonly<Record<string, string>>;
+  /** The value of the annotation `regcred.dev/expires-at`. */
+  readonly expiresAt?: string;
 }

@@ -1,43 +1,46 @@
-/** What `docker login` has left, as Docker itself reads it: some passwords are in its config, others with a helper. */
+/** What `docker login` has stored, as Docker itself reads it: some passwords are in its config, others in a credential helper. */
 import { REASON } from '../api/reasons.ts';
-import { type Auths, asObject, fieldOf, type Outcome, parseObject, readDockerConfig, readEntry, sayServer } from '../plan/docker-config.ts';
-import { canonicalServer, DOCKER_HUB } from '../plan/server.ts';
+import { mergedMembers } from '../plan/content/config-members.ts';
+import { type DockerConfig, readDockerConfig } from '../plan/content/docker-config.ts';
+import { withoutByteOrderMark } from '../plan/content/encoding.ts';
+import { formatServer } from '../plan/content/format-server.ts';
+import { fieldOf, parseObject } from '../plan/content/go-syntax.ts';
+import type { Parsed } from '../plan/content/parsed.ts';
+import { authFor, inOtherCase, usableEntries, type WholeConfig } from '../plan/content/read-source.ts';
+import { canonicalServer, DOCKER_HUB } from '../plan/content/server.ts';
+import { matchesSomeImage } from '../plan/matching/keyring.ts';
 
-/** A server that the config has no password for, and the program to ask: docker-credential-HELPER. */
-export interface Question {
+/** A server without a password in the config, and the program that has it: docker-credential-HELPER. */
+export interface HelperQuestion {
   /** As the helper knows it. */
   readonly server: string;
   readonly helper: string;
 }
 
-export interface HelpersAnswer {
+export interface HelperAnswer {
   readonly server: string;
   readonly username: string;
   readonly secret: string;
 }
 
-/** What a helper gives as the username where the secret is a token that is no password (IdentityTokenUsername in docker/cli). */
+/** The username that a helper returns if the secret is an identity token, not a password (IdentityTokenUsername in docker/cli). */
 const IDENTITY_TOKEN = '<token>';
 
-/** Where Docker keeps what it signs in to Docker Hub with by itself: no registry goes by these names. */
-const DOCKERS_OWN = new Set(['docker.io/access-token', 'docker.io/refresh-token']);
+/** Under these names Docker stores its own tokens for Docker Hub. They are not registries. */
+const DOCKER_TOKENS = new Set(['docker.io/access-token', 'docker.io/refresh-token']);
 
-/** What the helpers have to be asked; of all servers that the config knows, where none are named. */
-export function questionsOf(bytes: Buffer, servers: readonly string[]): Question[] {
-  const config = parsed(bytes);
+/** The questions for the helpers about these servers; about all servers in the config if none are named. */
+export function helperQuestionsFor(bytes: Buffer, servers: readonly string[]): HelperQuestion[] {
+  const config = parseConfig(bytes);
   if (config === undefined) return [];
-  const helpers = new Map(Object.entries(objectIn(config, 'credHelpers')).map(([server, helper]) => [canonicalServer(server), helper]));
-  const credsStore = fieldOf(config, 'credsStore');
-  const auths = objectIn(config, 'auths');
-  const names = new Map([...helpers.keys(), ...Object.keys(auths)].map((name) => [canonicalServer(name), name]));
-  for (const [server, name] of names) if (DOCKERS_OWN.has(server) || hasPassword(auths[name])) names.delete(server);
-  const wanted = servers.length > 0 ? servers.map(canonicalServer) : [...names.keys()];
-  const inConfig = new Set(
-    Object.keys(auths)
-      .filter((name) => hasPassword(auths[name]))
-      .map(canonicalServer),
-  );
-  return wanted
+  const { auths, credsStore } = config;
+  const helpers = new Map(Array.from(config.credHelpers, ([server, helper]) => [canonicalServer(server), helper]));
+  const names = new Map([...helpers.keys(), ...auths.keys()].map((name) => [canonicalServer(name), name]));
+  for (const [server, name] of names) if (DOCKER_TOKENS.has(server) || hasPassword(auths.get(name))) names.delete(server);
+  // A dialog of the keychain about a server that is no registry would only confuse.
+  const requested = servers.length > 0 ? servers.map(canonicalServer) : [...names.keys()].filter(matchesSomeImage);
+  const inConfig = new Set([...auths.keys()].filter((name) => hasPassword(auths.get(name))).map(canonicalServer));
+  return requested
     .filter((server) => !inConfig.has(server))
     .flatMap((server) => {
       const helper = helpers.get(server) ?? credsStore;
@@ -45,11 +48,11 @@ export function questionsOf(bytes: Buffer, servers: readonly string[]): Question
     });
 }
 
-/** The config with the answers in it, as if Docker had written them there. */
-export function filledIn(bytes: Buffer, answers: readonly HelpersAnswer[]): Buffer {
-  const config = parsed(bytes);
+/** The config with the answers of the helpers in it, as if Docker had stored them there. */
+function withAnswers(bytes: Buffer, answers: readonly HelperAnswer[]): Buffer {
+  const config = parseConfig(bytes);
   if (config === undefined) return bytes;
-  const known = Object.entries(objectIn(config, 'auths')).filter(([server]) => !DOCKERS_OWN.has(canonicalServer(server)));
+  const known = [...config.auths].filter(([server]) => !DOCKER_TOKENS.has(canonicalServer(server)));
   const answered = new Set(answers.map(({ server }) => canonicalServer(server)));
   const auths = [
     ...known.filter(([server]) => !answered.has(canonicalServer(server))),
@@ -58,37 +61,56 @@ export function filledIn(bytes: Buffer, answers: readonly HelpersAnswer[]): Buff
       username === IDENTITY_TOKEN ? { identitytoken: secret } : { username, password: secret },
     ]),
   ];
-  const others = Object.entries(config).filter(([key]) => key.toLowerCase() !== 'auths');
-  return Buffer.from(JSON.stringify({ ...Object.fromEntries(others), auths: Object.fromEntries(auths) }));
+  const { credsStore } = config;
+  return Buffer.from(JSON.stringify({ credsStore, credHelpers: Object.fromEntries(config.credHelpers), auths: Object.fromEntries(auths) }));
 }
 
-/** The entries of the servers, or all of them; read and judged as the operator does. */
-export function pick(bytes: Buffer, servers: readonly string[], where: string): Outcome<Auths> {
-  const config = readDockerConfig(bytes, where);
-  if ('problem' in config) return config;
-  const known = [...config.ok.entries.keys()];
+/**
+ * The entries of these servers, or all usable ones, validated as the operator does.
+ *
+ * @param where names the file in messages.
+ */
+export function pickEntries(
+  bytes: Buffer,
+  answers: readonly HelperAnswer[],
+  servers: readonly string[],
+  where: string,
+): Parsed<WholeConfig> {
+  const answered = readDockerConfig(withAnswers(bytes, answers), where);
+  if ('problem' in answered) return answered;
+  const asStored = readDockerConfig(bytes, where);
+  const config: DockerConfig = { ...answered.ok, ambiguous: 'ok' in asStored ? asStored.ok.ambiguous : new Set() };
+  if (servers.length === 0) return usableEntries(config, where);
   const auths = new Map();
-  for (const server of servers.length > 0 ? servers.map(canonicalServer) : known) {
-    if (!config.ok.entries.has(server)) {
-      const message = `${where}: there is no entry for ${name(server)}. It has entries for: ${known.map(name).join(', ')}. Name one of these with --server, or run docker login ${name(server)}.`;
-      return { problem: { reason: REASON.serverMissing, message } };
-    }
-    const auth = readEntry(config.ok.entries.get(server), config.ok, server, where);
+  for (const server of servers.map(canonicalServer)) {
+    if (!config.entries.has(server)) return noEntry(server, config, where);
+    const auth = authFor(server, config, where);
     if ('problem' in auth) return auth;
     auths.set(server, auth.ok);
   }
-  return { ok: auths };
+  return { ok: { auths, skipped: [] } };
 }
 
-/** As a person writes it. */
-export const name = (server: string) => (canonicalServer(server) === DOCKER_HUB ? 'docker.io' : sayServer(server));
+function noEntry(server: string, config: DockerConfig, where: string): Parsed<never> {
+  const name = formatServerName(server);
+  const known = [...config.entries.keys()].map(formatServerName).join(', ');
+  const fix = inOtherCase(server, config) ?? `It has entries for: ${known}. Name one of these with --server, or run docker login ${name}.`;
+  return { problem: { reason: REASON.serverMissing, message: `${where}: there is no entry for ${name}. ${fix}` } };
+}
+
+/** As people write it: Docker Hub by its short name. */
+export const formatServerName = (server: string) => (canonicalServer(server) === DOCKER_HUB ? 'docker.io' : formatServer(server));
 
 const hasPassword = (entry: unknown) =>
   typeof entry === 'object' &&
   entry !== null &&
   Object.entries(entry).some(([key, value]) => /^(auth|password|identitytoken|registrytoken)$/i.test(key) && value);
 
-/** Undefined where it is none; readDockerConfig says so, and better. */
-const parsed = (bytes: Buffer) => parseObject(bytes.toString('utf8'));
-
-const objectIn = (config: Record<string, unknown>, name: string) => asObject(fieldOf(config, name)) ?? {};
+/** Undefined if it is not a JSON object. Then readDockerConfig reports that, with a better message. */
+function parseConfig(bytes: Buffer) {
+  const json = withoutByteOrderMark(bytes).toString('utf8');
+  const config = parseObject(json);
+  if (config === undefined) return undefined;
+  const mapUnder = (field: string) => mergedMembers(json, field).entries ?? new Map<string, unknown>();
+  return { auths: mapUnder('auths'), credHelpers: mapUnder('credHelpers'), credsStore: fieldOf(config, 'credsStore') };
+}

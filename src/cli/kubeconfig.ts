@@ -1,73 +1,84 @@
-/** The cluster that a person means, and why it cannot be used. */
-import { KubeConfig } from '@kubernetes/client-node';
-import { Kube, NO_KUBECONFIG } from '../kube/client.ts';
+/** The cluster that a person selects, and why it cannot be used. */
+import type { KubeConfig } from '@kubernetes/client-node';
+import { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
-import { repeatable } from '../plan/words.ts';
-import { safe } from './view.ts';
-import { Unusable } from './world.ts';
+import { kubeconfigLoader, NoKubeconfigError } from '../kube/kubeconfig.ts';
+import { redact } from '../plan/content/redact.ts';
+import { CommandError, type CommandIo } from './command-io.ts';
+import { printable } from './terminal/text.ts';
 
-/** As the flags have it. */
 export interface ClusterFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
 }
 
+/** Where a kubeconfig is found without flags. */
+export type KubeconfigIo = Pick<CommandIo, 'env' | 'home'>;
+
 /**
- * Asks the cluster by the person's own kubeconfig and rights. Throws Unusable where it cannot be asked or does not answer; `right` says, behind its words, what it
- * takes where it refuses.
+ * Calls `use` with a client that has the person's own kubeconfig and rights. Throws a CommandError if the cluster cannot be used.
+ * `requiredRights` is a sentence that follows the message if the API server refuses a request.
  */
-export async function asking<T>(flags: ClusterFlags, right: string, ask: (kube: Kube) => Promise<T>): Promise<T> {
-  const config = configOf(flags);
-  const kube = new Kube(() => config);
+export async function withCluster<T>(
+  flags: ClusterFlags,
+  io: KubeconfigIo,
+  requiredRights: string,
+  use: (kube: KubeClient) => Promise<T>,
+): Promise<T> {
+  const config = await loadKubeconfig(flags, io);
+  const kube = new KubeClient(() => config);
   try {
-    return await ask(kube);
+    return await use(kube);
   } catch (error) {
-    if (error instanceof Unusable) throw error;
-    // Certificates that are not there, an exec plugin that fails.
-    if (!(error instanceof KubeError)) throw notUsable(error);
-    throw new Unusable(sayWhy(error, config.getCurrentCluster()?.server, right));
+    if (error instanceof CommandError) throw error;
+    // For example: a certificate file is missing, or an exec plugin fails.
+    if (!(error instanceof KubeError)) throw kubeconfigError(error);
+    throw new CommandError(formatKubeError(error, config.getCurrentCluster()?.server, requiredRights));
   } finally {
-    await kube.close().catch(() => {}); // It was never opened.
+    await kube.close().catch(() => {}); // The client may never have been opened.
   }
 }
 
-/** Throws Unusable where there is none, or it has not what the flags ask for. */
-export function configOf({ kubeconfig, context }: ClusterFlags): KubeConfig {
-  const config = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromFile(kubeconfig);
-  } catch (error) {
-    throw notUsable(error);
-  }
-  if (kubeconfig === undefined && config.getCurrentCluster()?.server === NO_KUBECONFIG) {
-    throw new Unusable('There is no kubeconfig. Set KUBECONFIG or --kubeconfig to one.');
-  }
+/** Loads the kubeconfig that the flags select. Throws a CommandError if there is none, or if it lacks the context. */
+export async function loadKubeconfig({ kubeconfig, context }: ClusterFlags, { env, home }: KubeconfigIo): Promise<KubeConfig> {
+  const load = await kubeconfigLoader({ file: kubeconfig, env, home });
+  const config = loaded(load);
   if (context !== undefined) {
     if (!config.getContextObject(context)) {
-      const names = config.getContexts().map((one) => one.name);
-      throw new Unusable(`--context ${context}: the kubeconfig has no such context. It has: ${names.join(', ')}.`);
+      const names = config.getContexts().map(({ name }) => name);
+      throw new CommandError(`--context ${context}: the kubeconfig has no such context. It has: ${names.join(', ')}.`);
     }
     config.setCurrentContext(context);
   }
   return config;
 }
 
-/** The first line only: a YAML parser quotes the text below it, and a kubeconfig has secrets in it. */
-function notUsable(error: unknown): Unusable {
-  const [line = ''] = (error as Error).message.split('\n');
-  return new Unusable(`The kubeconfig is not usable: ${safe(line).replace(/\.$/, '')}. Set KUBECONFIG or --kubeconfig to one that is.`);
+function loaded(load: () => KubeConfig): KubeConfig {
+  try {
+    return load();
+  } catch (error) {
+    if (error instanceof NoKubeconfigError) throw new CommandError('There is no kubeconfig. Set KUBECONFIG or --kubeconfig to one.');
+    throw kubeconfigError(error);
+  }
 }
 
-function sayWhy(error: KubeError, server: string | undefined, right: string): string {
-  const words = repeatable(error.message, undefined);
-  const at = `The cluster at ${server ?? 'no address'}`;
+/** Only the first line of the message: a YAML parser quotes the text below it, and a kubeconfig holds secrets. */
+function kubeconfigError(error: unknown): CommandError {
+  const [line = ''] = (error as Error).message.split('\n');
+  return new CommandError(
+    `The kubeconfig is not usable: ${printable(line).replace(/\.$/, '')}. Set KUBECONFIG or --kubeconfig to a valid one.`,
+  );
+}
+
+function formatKubeError(error: KubeError, server: string | undefined, requiredRights: string): string {
+  const message = redact(error.message, undefined);
+  const cluster = `The cluster at ${server ?? '(no address)'}`;
   switch (error.status) {
     case 401:
-      return `${at} does not accept your credentials: ${words}. Log in to it again, or choose others with --kubeconfig or --context.`;
+      return `${cluster} does not accept your credentials: ${message}. Log in to it again, or choose others with --kubeconfig or --context.`;
     case 403:
-      return `${words}. ${right}`;
+      return `${message}. ${requiredRights}`;
     default:
-      return `${at} cannot be used: ${words}. Check the kubeconfig (KUBECONFIG, --kubeconfig or --context), and that the API server runs.`;
+      return `${cluster} cannot be used: ${message}. Check the kubeconfig (KUBECONFIG, --kubeconfig or --context), and that the API server runs.`;
   }
 }

@@ -1,44 +1,65 @@
-/** `regcred status`: what a person wants to see, with that person's own rights. One request, and nothing is written. */
-import type { Kube } from '../kube/client.ts';
-import { isNotFound } from '../kube/errors.ts';
-import { path } from '../kube/resources.ts';
-import { asking, type ClusterFlags } from './kubeconfig.ts';
-import { type Format, printed } from './output.ts';
-import { type Credential, details, readyOf, table } from './view.ts';
-import { type Answer, Unusable, type World } from './world.ts';
+/** `regcred status`: one request for each name, or one for all, with the rights of the person who runs it. It writes nothing. */
+import { API_VERSION, GROUP } from '../api/names.ts';
+import type { CommandIo, CommandResult } from './command-io.ts';
+import { credentialName } from './credential-name.ts';
+import { EXIT } from './exit-codes.ts';
+import { type ClusterFlags, withCluster } from './kubeconfig.ts';
+import { formatObjects } from './output.ts';
+import { kindIn, readCredential, readCredentials } from './read-credentials.ts';
+import { type Credential, details, readyOf, table, wideTable } from './status-view.ts';
+import { type ColourFlags, styleOf } from './terminal/flags.ts';
+import type { Style } from './terminal/style.ts';
 
-/** As the flags have it. */
-export interface StatusFlags extends ClusterFlags {
-  readonly output?: Format;
+export interface StatusFlags extends ClusterFlags, ColourFlags {
+  readonly output?: 'name' | 'wide' | 'yaml' | 'json';
+  /** Of NamespacedRegistryCredentials. */
+  readonly namespace?: string;
 }
 
-const RIGHT = 'To see them takes the right to get and list registrycredentials.regcred.dev.';
+const requiredRights = (namespace: string | undefined) =>
+  namespace === undefined
+    ? `To see RegistryCredentials, you need the right to get and list registrycredentials.${GROUP}.`
+    : `To see them, you need the right to get and list namespacedregistrycredentials.${GROUP} in namespace ${namespace}.`;
 
-export async function status(name: string | undefined, flags: StatusFlags, { now }: Pick<World, 'now'>): Promise<Answer> {
-  const found = await asking(flags, RIGHT, (kube) => read(kube, name));
-  const exitCode = found.every((credential) => readyOf(credential).status === 'True') ? 0 : 1;
-  const [first] = found;
-  if (flags.output !== undefined) return { output: await printed(found.map(withoutManagers), flags.output), notes: [], exitCode };
-  const output = name !== undefined && first ? details(first, now()) : table(found, now());
-  return { output, notes: [], exitCode };
+/** @param names each as `acme` or `regcred/acme`; none for all RegistryCredentials */
+export async function status(
+  names: readonly string[],
+  flags: StatusFlags,
+  io: Pick<CommandIo, 'now' | 'env' | 'home' | 'isTerminal'>,
+): Promise<CommandResult> {
+  const wanted = names.map(credentialName);
+  const { namespace } = flags;
+  const credentials = await withCluster(flags, io, requiredRights(namespace), async (kube) =>
+    wanted.length === 0 ? readCredentials(kube, namespace) : Promise.all(wanted.map((name) => readCredential(kube, name, namespace))),
+  );
+  const isReady = credentials.every((credential) => readyOf(credential).status === 'True');
+  const output = await format(credentials, wanted.length === 1, flags.output, { now: io.now(), style: styleOf(flags, io) });
+  return { output, notes: [], exitCode: isReady ? EXIT.ok : EXIT.found };
 }
 
-async function read(kube: Kube, name: string | undefined): Promise<Credential[]> {
-  try {
-    if (name !== undefined) return [await kube.call<Credential>('GET', path.credential(encodeURIComponent(name)))];
-    return (await kube.call<{ items: Credential[] }>('GET', path.credentials)).items;
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    // An object that is not there has a reason; of a kind that is not there the API server says but 404.
-    throw new Unusable(
-      error.reason === 'NotFound' && name !== undefined
-        ? `There is no RegistryCredential ${JSON.stringify(name)}. kubectl regcred status lists those that there are.`
-        : 'regcred is not installed on this cluster: it has no RegistryCredentials. Install it with kubectl apply -k .',
-    );
+async function format(
+  credentials: readonly Credential[],
+  isOne: boolean,
+  output: StatusFlags['output'],
+  { now, style }: { readonly now: Date; readonly style: Style },
+): Promise<string> {
+  const [first] = credentials;
+  switch (output) {
+    case undefined:
+      return isOne && first ? details(first, now, style) : table(credentials, now, style);
+    case 'wide':
+      return wideTable(credentials, now, style);
+    case 'name':
+      return credentials.map(({ metadata }) => `${kindIn(metadata.namespace).toLowerCase()}.${GROUP}/${metadata.name}\n`).join('');
+    case 'yaml':
+    case 'json':
+      return formatObjects(credentials.map(withoutManagedFields), output);
+    default:
+      return output satisfies never;
   }
 }
 
-function withoutManagers(credential: Credential): object {
+function withoutManagedFields(credential: Credential): object {
   const { managedFields: _, ...metadata } = credential.metadata as Credential['metadata'] & { managedFields?: unknown };
-  return { apiVersion: 'regcred.dev/v1alpha1', kind: 'RegistryCredential', ...credential, metadata };
+  return { apiVersion: API_VERSION, kind: kindIn(credential.metadata.namespace), ...credential, metadata };
 }

@@ -1,11 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MANAGER } from '../api/names.ts';
-import type { Kube } from './client.ts';
+import type { KubeClient } from './client.ts';
 import { isNotFound, KubeError } from './errors.ts';
-import { path } from './resources.ts';
+import { newer } from './resource-version.ts';
+import { Timeline } from './timeline.ts';
 
 export interface LeaseObject {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly resourceVersion?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly resourceVersion?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: {
     readonly holderIdentity?: string;
     readonly leaseDurationSeconds?: number;
@@ -15,42 +20,68 @@ export interface LeaseObject {
   };
 }
 
+export interface LeaseName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 export interface LeaseTimes {
-  /** For how long after its last renewal nobody else takes the Lease. */
+  /** For this long after the last renewal, no other replica acquires the Lease. */
   readonly durationMs: number;
-  /** For how long after its last renewal the holder writes. Shorter, so that two never do. */
+  /** For this long after the last renewal, the holder writes. It is shorter than `durationMs`, so that two replicas never write. */
   readonly renewDeadlineMs: number;
-  /** Between two renewals that went well. */
+  /** The time between two successful renewals. */
   readonly renewMs: number;
-  /** Between two tries, to renew it after one that failed or to get it. */
+  /** The time between two attempts to acquire the Lease, or to renew it after a failure. */
   readonly retryMs: number;
 }
 
-/** A leader that was killed is replaced within 15 seconds, one that stopped within 2. */
+/** With these times another replica replaces a killed leader within 15 seconds, and a stopped one within 2. */
 const TIMES: LeaseTimes = { durationMs: 12_000, renewDeadlineMs: 8_000, renewMs: 2_500, retryMs: 1_250 };
 
+export interface LeaseOptions {
+  readonly lease: LeaseName;
+  /** Unique to this process. */
+  readonly identity: string;
+  /** What the holder says about itself, beside the annotations of others. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly failed: (error: unknown) => void;
+  /** Called with the holder when another replica is found to hold the Lease, and again when another one does. */
+  readonly following?: (holder: string) => void;
+  readonly times?: LeaseTimes;
+  readonly timeline?: Timeline;
+}
+
 /**
- * Leader election on a Lease, by the rules of client-go's leaderelection: others' clocks are not trusted, so a Lease has
- * run out when it was not seen to change for as long as it lasts, by our own clock, which never jumps.
+ * Leader election on a Lease, by the rules of client-go's leaderelection. It does not trust the clocks of other replicas. A Lease has expired
+ * when this process has not seen it change for its whole duration, by a local clock that does not jump.
  */
 export class Lease {
-  readonly #kube: Kube;
-  readonly #namespace: string;
+  readonly #kube: KubeClient;
+  readonly #name: LeaseName;
   readonly #identity: string;
-  readonly #failed: (error: unknown) => void;
+  readonly #options: LeaseOptions;
   readonly #times: LeaseTimes;
-  /** The Lease as we last wrote it; undefined where a write may or may not have gone through. */
+  readonly #timeline: Timeline;
+  /** The latest resourceVersion of the Lease that this process has seen, and the timeline of that version. */
+  #seen: { readonly version: string; readonly era: AbortSignal };
+  /** The Lease as this process last wrote it; undefined while it is unknown whether a write succeeded. */
   #written: LeaseObject | undefined;
   #renewedAt = Number.NEGATIVE_INFINITY;
-  /** The Lease of another, when it was last seen to change, and when it runs out if it does not change again. */
+  /** The holder that was reported last; undefined while this process holds the Lease. */
+  #followed: string | undefined;
+  /** The Lease of another replica: when this process last saw it change, and when it expires if it does not change again. */
   #observed = { version: '', at: Number.NEGATIVE_INFINITY, endsAt: Number.NEGATIVE_INFINITY };
 
-  constructor(kube: Kube, namespace: string, identity: string, failed: (error: unknown) => void, times = TIMES) {
+  constructor(kube: KubeClient, options: LeaseOptions) {
+    const { lease, identity, times = TIMES, timeline = new Timeline() } = options;
     this.#kube = kube;
-    this.#namespace = namespace;
+    this.#name = lease;
     this.#identity = identity;
-    this.#failed = failed;
+    this.#options = options;
     this.#times = times;
+    this.#timeline = timeline;
+    this.#seen = { version: '', era: timeline.current };
   }
 
   /** Whether this process may write now. True for a bounded time after each renewal, even if the process was frozen in between. */
@@ -58,12 +89,12 @@ export class Lease {
     return performance.now() - this.#renewedAt < this.#times.renewDeadlineMs;
   }
 
-  /** Resolves when the Lease is ours; rejects only when the signal is aborted. */
+  /** Resolves when this process holds the Lease. Rejects only when the signal is aborted. */
   async acquire(signal: AbortSignal): Promise<void> {
     while (!(await this.#attempt(this.#times.renewDeadlineMs / 2, signal, (within) => this.#tryAcquire(within)))) {
-      // Not a whole pause after the Lease of a leader that was killed has run out: nobody writes until then.
+      // Wait no longer than until the Lease of a killed leader expires: no replica writes until then.
       const left = this.#observed.endsAt - performance.now();
-      // A timer counts whole milliseconds, and to come one too early would cost a whole pause.
+      // A timer counts whole milliseconds. An attempt that comes one millisecond too early costs another pause.
       await this.#pause(signal, this.#times.retryMs, left > 0 ? Math.ceil(left) + 1 : Number.POSITIVE_INFINITY);
     }
     signal.throwIfAborted();
@@ -76,14 +107,14 @@ export class Lease {
       await this.#pause(signal, renewed ? this.#times.renewMs : this.#times.retryMs).catch(() => {});
       if (signal.aborted) return;
       const left = this.#renewedAt + this.#times.renewDeadlineMs - performance.now();
-      // A call that gets no answer must leave time for another one, as client-go has it.
+      // As in client-go, a call without an answer must leave time for another one.
       const withinMs = Math.min(Math.max(0, left), this.#times.renewDeadlineMs / 2);
       renewed = await this.#attempt(withinMs, signal, (within) => this.#renew(within));
       if (!this.isHeld) return;
     }
   }
 
-  /** Gives the Lease back, so that another replica need not wait for it to run out. */
+  /** Releases the Lease, so that another replica need not wait until it expires. */
   async release(): Promise<void> {
     if (!this.isHeld) return;
     this.#renewedAt = Number.NEGATIVE_INFINITY;
@@ -101,68 +132,93 @@ export class Lease {
       acquireTime: now(),
       renewTime: now(),
     };
-    const begun = performance.now();
+    const requestedAt = performance.now();
     const lease = await this.#get(within);
-    // Not when it was asked for: the holder may have renewed it while the question was under way.
+    // Measure after the answer: the holder may have renewed the Lease during the request.
     const seenAt = performance.now();
     if (lease === undefined) {
-      this.#won(await this.#create({ ...spec, leaseTransitions: 0 }, within), begun);
+      this.#renewed(await this.#create({ ...spec, leaseTransitions: 0 }, within), requestedAt);
       return true;
     }
     const version = lease.metadata.resourceVersion ?? '';
     const at = version === this.#observed.version ? this.#observed.at : seenAt;
     this.#observed = { version, at, endsAt: at + (lease.spec.leaseDurationSeconds ?? 0) * 1000 };
-    // It may be ours already, by a write whose answer did not come.
+    // This process may already hold the Lease, by a write whose answer was lost.
     const another = lease.spec.holderIdentity !== this.#identity && lease.spec.holderIdentity;
-    if (another && begun < this.#observed.endsAt) return false;
-    this.#won(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }, within), begun);
+    if (another && requestedAt < this.#observed.endsAt) {
+      this.#follows(another);
+      return false;
+    }
+    this.#renewed(await this.#put(lease, { ...spec, leaseTransitions: (lease.spec.leaseTransitions ?? 0) + 1 }, within), requestedAt);
     return true;
   }
 
+  #follows(holder: string): void {
+    if (holder !== this.#followed) this.#options.following?.(holder);
+    this.#followed = holder;
+  }
+
   async #renew(within: AbortSignal): Promise<boolean> {
-    const begun = performance.now();
+    const requestedAt = performance.now();
     const lease = this.#written ?? (await this.#get(within));
     this.#written = undefined;
     if (lease?.spec.holderIdentity !== this.#identity) {
       this.#renewedAt = Number.NEGATIVE_INFINITY;
       return false;
     }
-    this.#won(await this.#put(lease, { ...lease.spec, renewTime: now() }, within), begun);
+    this.#renewed(await this.#put(lease, { ...lease.spec, renewTime: now() }, within), requestedAt);
     return true;
   }
 
-  /** What was won counts from when it was asked for: the answer may have been long under way. */
-  #won(lease: LeaseObject, askedAt: number): void {
+  /** The renewal counts from the time of the request, because the answer may have been slow. */
+  #renewed(lease: LeaseObject, requestedAt: number): void {
     this.#written = lease;
-    this.#renewedAt = askedAt;
+    this.#renewedAt = requestedAt;
+    this.#followed = undefined;
   }
 
   async #get(signal: AbortSignal): Promise<LeaseObject | undefined> {
     try {
-      return await this.#kube.call<LeaseObject>('GET', `${path.leases(this.#namespace)}/${MANAGER}`, { signal });
+      return this.#see(await this.#kube.call<LeaseObject>('GET', leasePath(this.#name), { signal }));
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   }
 
-  #create(spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
-    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: MANAGER, namespace: this.#namespace }, spec };
-    return this.#kube.call('POST', path.leases(this.#namespace), { body, signal });
+  async #create(spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
+    const body = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...this.#name, annotations: this.#options.annotations },
+      spec,
+    };
+    return this.#see(await this.#kube.call('POST', leasesPath(this.#name.namespace), { body, signal }));
   }
 
-  #put(lease: LeaseObject, spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
-    return this.#kube.call('PUT', `${path.leases(this.#namespace)}/${MANAGER}`, { body: { ...lease, spec }, signal });
+  async #put(lease: LeaseObject, spec: LeaseObject['spec'], signal: AbortSignal): Promise<LeaseObject> {
+    const { annotations = {} } = this.#options;
+    const metadata = { ...lease.metadata, annotations: { ...lease.metadata.annotations, ...annotations } };
+    return this.#see(await this.#kube.call('PUT', leasePath(this.#name), { body: { ...lease, metadata, spec }, signal }));
   }
 
-  /** Makes one attempt. A server that takes the request and never answers must not hold us up past the time that it matters. */
+  /** Every answer has the latest version of the Lease. So an older version than before shows that etcd was restored from a backup. */
+  #see(lease: LeaseObject): LeaseObject {
+    const version = lease.metadata.resourceVersion ?? '';
+    const { current } = this.#timeline;
+    if (this.#seen.era === current && newer(this.#seen.version, version)) this.#timeline.rewound(current);
+    this.#seen = { version, era: this.#timeline.current };
+    return lease;
+  }
+
+  /** Makes one attempt in bounded time: a server that never answers must not block the next attempt. */
   async #attempt(timeoutMs: number, stop: AbortSignal | undefined, step: (within: AbortSignal) => Promise<unknown>): Promise<boolean> {
     const within = AbortSignal.any([AbortSignal.timeout(Math.ceil(timeoutMs)), ...(stop ? [stop] : [])]);
     try {
       return (await step(within)) !== false;
     } catch (error) {
-      // A conflict is an election that another replica won.
-      if (!stop?.aborted && !(error instanceof KubeError && error.status === 409)) this.#failed(error);
+      // A conflict means that another replica won the election.
+      if (!stop?.aborted && !(error instanceof KubeError && error.status === 409)) this.#options.failed(error);
       return false;
     }
   }
@@ -171,6 +227,9 @@ export class Lease {
     return delay(Math.min(ms * (0.8 + 0.4 * Math.random()), atMostMs), undefined, { signal });
   }
 }
+
+const leasesPath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+const leasePath = ({ namespace, name }: LeaseName) => `${leasesPath(namespace)}/${name}`;
 
 /** MicroTime, as the API has it. */
 const now = () => new Date().toISOString().replace('Z', '000Z');

@@ -1,36 +1,45 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ObjectRecord } from '../api/records.ts';
+import { newer } from './resource-version.ts';
 import type { WatchEvent } from './watch.ts';
 
 /** The reading side of a store. */
 export interface View<R> {
   get(namespace: string, name: string): R | undefined;
-  /** All records in a namespace. */
   in(namespace: string): Iterable<R>;
   all(): Iterable<R>;
   readonly size: number;
-  /** Whether everything has been listed once: before that, absence means nothing. */
+  /** Whether the collection has been listed once. Before that, a missing record does not mean a missing object. */
   readonly synced: boolean;
   /** Why the watch is interrupted; undefined while it runs. */
   readonly error: unknown;
+  /** Whether the watch has been interrupted for a minute, so that the records may be outdated. */
+  readonly isOutdated: boolean;
 }
 
-/** Called with what was and what is, at every change: whom a change concerns may lie in either. */
-export type Changed<R> = (before: R | undefined, after: R | undefined) => void;
+/** Called at every change, with the record before and after it. */
+export type OnChange<R> = (before: R | undefined, after: R | undefined) => void;
 
-/** What is there, kept up to date by a watch. Fed by one watch and by the answers to our own writes. */
+/** The observed objects of one kind. One watch and the answers to own writes keep it up to date. */
 export class Store<R extends ObjectRecord> implements View<R> {
   readonly #byNamespace = new Map<string, Map<string, R>>();
-  readonly #changed: Changed<R>;
-  /** While a list comes in: the keys that it has had so far. */
+  readonly #onChange: OnChange<R>;
+  readonly #indexOf: ((record: R) => string | undefined) | undefined;
+  /** The records by the value that `indexOf` gives them. */
+  readonly #byIndex = new Map<string, Set<R>>();
+  /** While a list arrives: the keys of the records that have arrived so far. */
   #listed: Set<string> | undefined;
-  /** The newest resourceVersion that the watch has brought. */
+  /** The newest resourceVersion that the watch has delivered. */
   #seen = '';
   #size = 0;
   synced = false;
   error: unknown;
+  isOutdated = false;
 
-  constructor(changed: Changed<R>) {
-    this.#changed = changed;
+  /** `indexOf`: by which value `indexed` finds a record; undefined for none. */
+  constructor(onChange: OnChange<R>, indexOf?: (record: R) => string | undefined) {
+    this.#onChange = onChange;
+    this.#indexOf = indexOf;
   }
 
   get(namespace: string, name: string): R | undefined {
@@ -45,26 +54,35 @@ export class Store<R extends ObjectRecord> implements View<R> {
     for (const records of this.#byNamespace.values()) yield* records.values();
   }
 
+  /** The records with this value, without a look at all others. */
+  indexed(value: string): Iterable<R> {
+    return this.#byIndex.get(value) ?? [];
+  }
+
   get size(): number {
     return this.#size;
   }
 
-  /** Takes in what the watch brings. */
-  accept(event: WatchEvent<R>): void {
+  /** Applies an event of the watch. */
+  accept(event: WatchEvent<R> | { readonly type: 'outdated' }): void {
     switch (event.type) {
       case 'init':
         this.#listed = new Set();
         return;
       case 'listed':
-        // A list is believed even where it is older than what is known: the cluster may have been restored from a backup.
+        // A list also replaces newer records, and different records of the same version: etcd may have been restored from a backup.
         this.#listed?.add(keyOf(event.record));
-        if (this.#known(event.record)?.resourceVersion !== event.record.resourceVersion) this.#put(event.record);
+        if (!isDeepStrictEqual(this.#known(event.record), event.record)) this.#put(event.record);
+        return;
+      case 'unlisted':
+        this.#dropUnlessNewer(event.record);
         return;
       case 'initDone':
         this.#dropUnlisted();
         this.#seen = event.resourceVersion;
         this.synced = true;
         this.error = undefined;
+        this.isOutdated = false;
         return;
       case 'applied':
         this.#see(event.record.resourceVersion);
@@ -77,6 +95,13 @@ export class Store<R extends ObjectRecord> implements View<R> {
       case 'seen':
         this.#see(event.resourceVersion);
         return;
+      case 'opened':
+        // The watch delivers everything since it was interrupted.
+        this.isOutdated = false;
+        return;
+      case 'outdated':
+        this.isOutdated = true;
+        return;
       case 'failed':
         this.error = event.error;
         return;
@@ -86,17 +111,24 @@ export class Store<R extends ObjectRecord> implements View<R> {
   }
 
   /**
-   * Takes in the answer to one of our own writes, ahead of the watch, so that the next decision does not rest on what was
-   * before it. Where the watch is past it already, the watch knows better: the object may be deleted by now.
+   * Applies the answer to an own write before the watch delivers it, so that the next decision sees it. Ignores the answer if the watch has
+   * already passed that version: the object may have changed since.
    */
-  wrote(record: R): void {
+  applyOwnWrite(record: R): void {
     if (!newer(record.resourceVersion, this.#seen)) return;
-    this.#listed?.add(keyOf(record)); // A list that began before the write does not have it.
+    this.#listed?.add(keyOf(record)); // A list that began before the write does not contain it.
     this.#putNewer(record);
+  }
+
+  /** Drops exactly this object before the watch reports it: it no longer exists, or the watch no longer selects it. */
+  dropGone(gone: Pick<ObjectRecord, 'namespace' | 'name' | 'uid'>): void {
+    const known = this.get(gone.namespace, gone.name);
+    if (known?.uid === gone.uid) this.#drop(known);
   }
 
   #see(resourceVersion: string): void {
     this.error = undefined;
+    this.isOutdated = false;
     if (newer(resourceVersion, this.#seen)) this.#seen = resourceVersion;
   }
 
@@ -114,12 +146,13 @@ export class Store<R extends ObjectRecord> implements View<R> {
     const records = this.#byNamespace.get(record.namespace) ?? new Map<string, R>();
     this.#byNamespace.set(record.namespace, records.set(record.name, record));
     if (!before) this.#size++;
-    this.#changed(before, record);
+    this.#reindex(before, record);
+    this.#onChange(before, record);
   }
 
   #dropUnlessNewer(record: R): void {
     const before = this.#known(record);
-    // An object made again under the same name meanwhile is not the one that was deleted.
+    // An object that was created again under the same name is not the one that was deleted.
     if (before && !newer(before.resourceVersion, record.resourceVersion)) this.#drop(before);
   }
 
@@ -128,7 +161,19 @@ export class Store<R extends ObjectRecord> implements View<R> {
     records?.delete(before.name);
     if (records?.size === 0) this.#byNamespace.delete(before.namespace);
     this.#size--;
-    this.#changed(before, undefined);
+    this.#reindex(before, undefined);
+    this.#onChange(before, undefined);
+  }
+
+  #reindex(before: R | undefined, after: R | undefined): void {
+    const from = before && this.#indexOf?.(before);
+    const to = after && this.#indexOf?.(after);
+    if (before && from !== undefined) {
+      const records = this.#byIndex.get(from);
+      records?.delete(before);
+      if (records?.size === 0) this.#byIndex.delete(from);
+    }
+    if (after && to !== undefined) this.#byIndex.set(to, (this.#byIndex.get(to) ?? new Set()).add(after));
   }
 
   #dropUnlisted(): void {
@@ -139,9 +184,3 @@ export class Store<R extends ObjectRecord> implements View<R> {
 }
 
 const keyOf = ({ namespace, name }: ObjectRecord) => `${namespace}/${name}`;
-
-/**
- * Whether one resourceVersion is later than another of the same kind. They are whole numbers of any length, and may be
- * compared as such: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
- */
-export const newer = (a: string, b: string) => a.length > b.length || (a.length === b.length && a > b);

@@ -1,92 +1,95 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Call, Kube } from './client.ts';
-import { isExpired, isNotFound, KubeError, type Status } from './errors.ts';
-import type { KubeObject } from './records.ts';
+import { type Call, type KubeClient, WATCH_SILENCE_MS } from './client.ts';
+import { classify, isExpired, isNotFound, isUnanswered, KubeError, type Status } from './errors.ts';
+import { type ListForm, pages, type Selection, selectors, watchForm } from './list.ts';
+import type { KubeObject } from './object.ts';
+import { Position } from './position.ts';
+import type { Timeline } from './timeline.ts';
 
-/** A collection to follow, and what to keep of each object in it. */
-export interface Target<R> {
-  /** The path of the collection, for example /api/v1/namespaces. */
-  readonly path: string;
-  /** The same in an older version of the API, for API servers that know none at `path`. */
+/** A collection to watch, and how to read a record from each object. */
+export interface WatchTarget<R> extends Selection {
+  /** The same collection in an older version of the API, for API servers that do not serve `path`. */
   readonly olderPath?: string;
-  readonly labelSelector?: string;
-  readonly fieldSelector?: string;
+  /** How to list the collection the first time. The default is a streaming list, or `pages` where the API server does not serve it. */
+  readonly firstList?: Exclude<ListForm, 'pages'>;
   readonly read: (object: KubeObject) => R;
 }
 
+/** What every watch needs apart from its target. */
+export interface Watching {
+  readonly kube: KubeClient;
+  readonly timeline: Timeline;
+  readonly retryMs: (attempt: number) => number;
+  /** After this many milliseconds without any line, not even a bookmark, a watch lists again. */
+  readonly maxSilenceMs?: number;
+  /** After this many milliseconds, a streaming list that has not ended counts as broken. */
+  readonly maxStreamedListMs?: number;
+}
+
+/** A little less than the client's own limit, because the two clocks do not start at the same moment. */
+const MAX_SILENCE_MS = WATCH_SILENCE_MS - 5_000;
+
+/** A streaming list whose end never comes is not silent while objects change. 50,000 Secrets arrive within seconds. */
+const MAX_STREAMED_LIST_MS = 120_000;
+
 /**
- * - init, listed…, initDone: all that is there. What was there before and is not listed has been deleted meanwhile, so
- *   a deletion cannot be lost over a reconnect
- * - applied, deleted: a change since
- * - seen: nothing changed up to this resourceVersion
- * - failed: the watch is interrupted, and goes on by itself
+ * - init, listed…, initDone: the whole collection. Objects that are not listed no longer exist, so a reconnect cannot lose a deletion
+ * - unlisted: an object that was deleted while the list arrived
+ * - applied, deleted: a change since then
+ * - seen: nothing has changed up to this resourceVersion
+ * - opened: the API server has accepted the watch, and delivers the changes since the resourceVersion
+ * - failed: the watch is interrupted, and retries by itself
  */
 export type WatchEvent<R> =
   | { readonly type: 'init' }
   | { readonly type: 'listed'; readonly record: R }
+  | { readonly type: 'unlisted'; readonly record: R }
   | { readonly type: 'initDone'; readonly resourceVersion: string }
   | { readonly type: 'applied'; readonly record: R }
   | { readonly type: 'deleted'; readonly record: R }
   | { readonly type: 'seen'; readonly resourceVersion: string }
+  | { readonly type: 'opened' }
   | { readonly type: 'failed'; readonly error: unknown };
-
-interface List {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly KubeObject[];
-}
 
 interface WatchLine {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   readonly object: KubeObject & Status;
 }
 
-const PAGE = '500';
+type Lines = AsyncGenerator<WatchLine, void, undefined>;
 
 /**
- * Follows a collection until the signal is aborted: list, then watch from there, again from where it ended, and from the
- * list where that is too long ago. It never gives up, and never ends by itself.
+ * Lists a collection and then watches it until the signal is aborted. When a watch ends, the next one resumes. This lists again when the
+ * resourceVersion is too old, when the timeline has ended, and when the API server stays silent. It retries for ever.
  *
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export async function* watch<R>(
-  kube: Kube,
-  target: Target<R>,
-  retryMs: (attempt: number) => number,
+  { kube, timeline, retryMs, maxSilenceMs = MAX_SILENCE_MS, maxStreamedListMs = MAX_STREAMED_LIST_MS }: Watching,
+  target: WatchTarget<R>,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<R>, void, undefined> {
-  let resourceVersion: string | undefined;
+  const position = new Position(timeline, { maxSilenceMs, maxStreamedListMs });
   let { path } = target;
   let failures = 0;
   while (!signal.aborted) {
-    const begun = performance.now();
+    const startedAt = performance.now();
     try {
-      if (resourceVersion === undefined) {
-        yield { type: 'init' };
-        let listed = '';
-        for await (const page of pages(kube, { ...target, path }, signal)) {
-          for (const item of page.items) yield { type: 'listed', record: target.read(item) };
-          listed = page.metadata.resourceVersion;
-        }
-        // Only now: a list that broke off in the middle has to be begun anew.
-        resourceVersion = listed;
-        yield { type: 'initDone', resourceVersion };
+      const begin = position.resumeAt === undefined ? listAndWatch : watchFrom;
+      for await (const event of begin(kube, { ...target, path }, position, signal)) {
+        if (isChange(event)) failures = 0;
+        yield event;
       }
-      for await (const { type, object } of kube.lines<WatchLine>(path, watchCall(target, resourceVersion, signal))) {
-        if (type === 'ERROR') throw new KubeError(object.message ?? 'the watch failed', object.code ?? 0, object);
-        failures = 0;
-        resourceVersion = object.metadata.resourceVersion;
-        if (type === 'BOOKMARK') yield { type: 'seen', resourceVersion };
-        else yield { type: type === 'DELETED' ? 'deleted' : 'applied', record: target.read(object) };
-      }
-      // The API server ends every watch after a while. One that ends at once is not that, and must not become a hot loop.
-      if (performance.now() - begun > 1000) continue;
+      // The API server ends every watch after some minutes. If a watch ends at once, wait before the next one: this must not become a hot loop.
+      if (performance.now() - startedAt > 1000) continue;
     } catch (error) {
       if (signal.aborted) return;
-      // Too old to go on from, or a kind that is not served any more and may come back empty: all has to be listed anew.
-      if (isExpired(error) || isNotFound(error)) resourceVersion = undefined;
+      if (position.era.aborted) continue;
+      // List again: the resourceVersion is too old, or the API server no longer serves the kind, which may be empty when it returns.
+      if (isExpired(error) || isNotFound(error)) position.lost();
       if (isExpired(error) && failures++ === 0) continue;
       if (isNotFound(error)) {
-        // The older one at once; and in the end again the newer, as the cluster may be upgraded.
+        // Try the older path at once, and then the newer path again, because the cluster may be upgraded meanwhile.
         const older = path === target.path ? target.olderPath : undefined;
         path = older ?? target.path;
         if (older !== undefined) continue;
@@ -97,30 +100,148 @@ export async function* watch<R>(
   }
 }
 
-/** All that is there now. Throws a KubeError. */
-export async function* list<R>(kube: Kube, target: Target<R>, signal?: AbortSignal): AsyncGenerator<R, void, undefined> {
-  for await (const { items } of pages(kube, target, signal)) for (const item of items) yield target.read(item);
+/** Whether an event shows that the watch works. A list can succeed again and again while each watch after it fails. */
+const isChange = ({ type }: WatchEvent<unknown>) => type === 'applied' || type === 'deleted' || type === 'seen';
+
+async function* listAndWatch<R>(
+  kube: KubeClient,
+  target: WatchTarget<R>,
+  position: Position,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<R>, void, undefined> {
+  const { firstList } = target;
+  // To list again, never use the cache: it may be older than what the watch delivered.
+  const form = firstList === 'cached' && position.hasListed ? undefined : firstList;
+  position.listing();
+  yield { type: 'init' };
+  const { era } = position;
+  const lines = form === undefined && position.mayStream() ? await openStream(kube, target, position, signal) : undefined;
+  try {
+    const isListed = lines !== undefined && (yield* listFromStream(lines, target, position));
+    if (!isListed) yield* listInPages(kube, target, position, form ?? 'pages', signal);
+    // A stream continues as the watch, unless the end of its list showed that the timeline has ended.
+    else if (position.era === era) return yield* changes(lines, target, position);
+  } finally {
+    await lines?.return();
+  }
+  yield* watchFrom(kube, target, position, signal);
 }
 
-/** Lists page by page, so that a large cluster is never held in memory as a whole. */
-async function* pages<R>(kube: Kube, target: Target<R>, signal?: AbortSignal): AsyncGenerator<List, void, undefined> {
-  let next: string | undefined;
-  do {
-    const page: List = await kube.call('GET', target.path, {
-      query: { ...selectors(target), limit: PAGE, ...(next && { continue: next }) },
-      ...(signal && { signal }),
-    });
-    yield page;
-    next = page.metadata.continue;
-  } while (next);
+async function* listInPages<R>(
+  kube: KubeClient,
+  target: WatchTarget<R>,
+  position: Position,
+  form: ListForm,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<R>, void, undefined> {
+  let resourceVersion = '';
+  for await (const page of pages(kube, target, form, signal)) {
+    for (const item of page.items) yield { type: 'listed', record: target.read(item) };
+    ({ resourceVersion } = page.metadata);
+  }
+  // Call this after the last page: a list that fails in the middle must start again from its first page.
+  position.listed(resourceVersion);
+  yield { type: 'initDone', resourceVersion };
 }
 
-function watchCall<R>(target: Target<R>, resourceVersion: string, signal: AbortSignal): Call {
-  // A different end for each watch, as client-go has it, so that they do not all come back at the same moment.
+/** Opens a streaming list. Undefined if the API server does not serve it: then a list in pages shows whether listing is allowed at all. */
+async function openStream<R>(
+  kube: KubeClient,
+  target: WatchTarget<R>,
+  position: Position,
+  signal: AbortSignal,
+): Promise<Lines | undefined> {
+  try {
+    const lines = await kube.open<WatchLine>(target.path, watchCall(target, STREAM, AbortSignal.any([signal, position.era])));
+    position.streaming();
+    return lines;
+  } catch (error) {
+    if (isNotStreamed(error)) return undefined;
+    if (isUnanswered(error)) position.streaming();
+    throw error;
+  }
+}
+
+/**
+ * Reads the beginning of a streaming list, up to the bookmark that ends it. False if the API server reports an error instead of the first
+ * object: it sends an error of its cache as a line of the stream, because it has answered with 200 before it asks the cache.
+ */
+async function* listFromStream<R>(
+  lines: Lines,
+  target: WatchTarget<R>,
+  position: Position,
+): AsyncGenerator<WatchEvent<R>, boolean, undefined> {
+  const begunAt = performance.now();
+  let isFirst = true;
+  // Not `for await`, which would close the stream at the end of the list.
+  for (let line = await lines.next(); !line.done; line = await lines.next()) {
+    const { type, object } = line.value;
+    if (type === 'ERROR') {
+      const error = errorOf(object);
+      if (isFirst && !isExpired(error)) return false;
+      throw error;
+    }
+    isFirst = false;
+    if (type !== 'BOOKMARK') yield { type: type === 'DELETED' ? 'unlisted' : 'listed', record: target.read(object) };
+    else if (object.metadata.annotations?.[INITIAL_EVENTS_END] === 'true') {
+      const { resourceVersion } = object.metadata;
+      position.listed(resourceVersion);
+      yield { type: 'initDone', resourceVersion };
+      return true;
+    }
+    if (performance.now() - begunAt > position.maxStreamedListMs) throw new KubeError('the API server does not end the list', 0);
+  }
+  throw new KubeError('the API server ended the list before it was complete', 0);
+}
+
+async function* watchFrom<R>(
+  kube: KubeClient,
+  target: WatchTarget<R>,
+  position: Position,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent<R>, void, undefined> {
+  const { resumeAt } = position;
+  if (resumeAt === undefined) return; // The timeline ended during the list.
+  const call = watchCall(target, { resourceVersion: resumeAt }, AbortSignal.any([signal, position.era]));
+  yield* changes(await kube.open<WatchLine>(target.path, call), target, position);
+}
+
+async function* changes<R>(lines: Lines, target: WatchTarget<R>, position: Position): AsyncGenerator<WatchEvent<R>, void, undefined> {
+  const openedAt = performance.now();
+  try {
+    yield { type: 'opened' };
+    for await (const { type, object } of lines) {
+      if (type === 'ERROR') throw errorOf(object);
+      const { resourceVersion } = object.metadata;
+      position.heard(resourceVersion);
+      if (type === 'BOOKMARK') yield { type: 'seen', resourceVersion };
+      else yield { type: type === 'DELETED' ? 'deleted' : 'applied', record: target.read(object) };
+    }
+  } finally {
+    position.ended(performance.now() - openedAt);
+  }
+}
+
+const errorOf = (object: WatchLine['object']) => new KubeError(object.message ?? 'the watch failed', object.code ?? 0, object);
+
+/**
+ * Asks for a streaming list: a watch that begins with every object in its latest state, then a bookmark, then the changes. Its cost is linear
+ * in the number of objects, and neither side holds the collection as a whole.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
+ */
+const STREAM = { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+/** The API server refuses the parameters if it does not serve streaming lists (422, before 1.32 and in 1.33). A gateway may answer 504. */
+const isNotStreamed = (error: unknown) => classify(error) === 'refused' || (error instanceof KubeError && error.status === 504);
+
+function watchCall(
+  target: Selection,
+  from: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Call & { readonly signal: AbortSignal } {
+  // A random timeout for each watch, as in client-go, so that they do not all reconnect at the same moment.
   const timeoutSeconds = String(300 + Math.floor(Math.random() * 300));
-  return { query: { ...selectors(target), watch: 'true', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds }, signal };
-}
-
-function selectors({ labelSelector, fieldSelector }: Target<unknown>): Record<string, string> {
-  return { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
+  const query = { ...selectors(target), watch: 'true', allowWatchBookmarks: 'true', ...from, timeoutSeconds };
+  return { query, signal, ...watchForm(target) };
 }

@@ -1,76 +1,55 @@
-import { MANAGER } from '../api/names.ts';
-import type { AccountRecord, CredentialRecord, ObjectRecord, SecretRecord } from '../api/records.ts';
-import type { Kube, Method } from './client.ts';
-import { type KubeObject, readAccount, readCredential, readSecret } from './records.ts';
-import { path } from './resources.ts';
+import type { KubeClient, Method } from './client.ts';
+import { KubeError } from './errors.ts';
+import type { KubeObject } from './object.ts';
 
-/** Told of each write how long the API server took for it, in milliseconds, and the error if that was the answer. */
-export type Answered = (ms: number, error?: unknown) => void;
+/** The request of one write. */
+export interface WriteRequest {
+  readonly method: Exclude<Method, 'GET'>;
+  readonly path: string;
+  readonly body: object;
+}
+
+export interface FencedWriterOptions {
+  readonly kube: Pick<KubeClient, 'call'>;
+  readonly fieldManager: string;
+  /** Throws when this process may no longer write, because another replica may lead. */
+  readonly fence: () => void;
+  /** Called with the error of each write that fails. */
+  readonly onError: (error: unknown, request: WriteRequest) => void;
+  readonly onWritten?: (request: WriteRequest) => void;
+  /** When it is aborted, the writes stop waiting for their answer. */
+  readonly signal?: AbortSignal;
+}
 
 /**
- * Every write of the operator but that of its Lease. `fence` is asked before each, and again when it goes onto the wire: it
- * throws when this process may no longer write, because another may have taken over.
+ * Writes that only the leader may send. The writer calls the fence before each write and again when the request goes onto the wire: the
+ * process may have been frozen in between.
  */
-export class Writer {
-  readonly #kube: Kube;
-  readonly #fence: () => void;
-  readonly #answered: Answered;
+export class FencedWriter {
+  readonly #options: FencedWriterOptions;
 
-  constructor(kube: Kube, fence: () => void, answered: Answered) {
-    this.#kube = kube;
-    this.#fence = fence;
-    this.#answered = answered;
+  constructor(options: FencedWriterOptions) {
+    this.#options = options;
   }
 
-  async createSecret(namespace: string, body: object): Promise<SecretRecord> {
-    return readSecret(await this.#write('POST', path.secretsIn(namespace), body));
+  /** The same writer, whose writes stop waiting for their answer when the signal is aborted. */
+  until(signal: AbortSignal): FencedWriter {
+    return new FencedWriter({ ...this.#options, signal });
   }
 
-  async patchSecret(namespace: string, name: string, patch: object): Promise<SecretRecord> {
-    return readSecret(await this.#write('PATCH', `${path.secretsIn(namespace)}/${name}`, patch));
-  }
-
-  /** Deletes this very Secret in this very state, and no other that has come to stand in its place. */
-  async deleteSecret(namespace: string, name: string, uid: string, resourceVersion: string): Promise<void> {
-    await this.#write('DELETE', `${path.secretsIn(namespace)}/${name}`, { preconditions: { uid, resourceVersion } });
-  }
-
-  async patchAccount(namespace: string, name: string, patch: object): Promise<AccountRecord> {
-    return readAccount(await this.#write('PATCH', path.account(namespace, name), patch));
-  }
-
-  async patchCredential(name: string, patch: object): Promise<CredentialRecord> {
-    return readCredential(await this.#write('PATCH', path.credential(name), patch));
-  }
-
-  async patchCredentialStatus(name: string, status: object): Promise<CredentialRecord> {
-    return readCredential(await this.#write('PATCH', `${path.credential(name)}/status`, { status }));
-  }
-
-  /**
-   * Deletes this very pod in this very state, by way of the Eviction API: unlike the right to delete pods, the right to it does
-   * not go beyond a PodDisruptionBudget, once a pod is past the phase Pending. https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
-   */
-  async evictPod({ namespace, name, uid, resourceVersion }: ObjectRecord): Promise<void> {
-    const deleteOptions = { preconditions: { uid, resourceVersion } };
-    const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { namespace, name }, deleteOptions };
-    await this.#write('POST', path.eviction(namespace, name), body);
-  }
-
-  async createEvent(namespace: string, body: object): Promise<void> {
-    await this.#write('POST', path.events(namespace), body);
-  }
-
-  async #write(method: Method, at: string, body: object): Promise<KubeObject> {
-    this.#fence();
-    const begun = performance.now();
+  /** Sends the request and returns the API server's answer. Throws a KubeError. */
+  async write(request: WriteRequest): Promise<KubeObject> {
+    const { kube, fieldManager, fence, onError, onWritten, signal } = this.#options;
+    const { method, path, body } = request;
+    fence();
     try {
-      const call = { body, fence: this.#fence, ...(method !== 'DELETE' && { query: { fieldManager: MANAGER } }) };
-      const object = await this.#kube.call<KubeObject>(method, at, call);
-      this.#answered(performance.now() - begun);
-      return object;
-    } catch (error) {
-      this.#answered(performance.now() - begun, error);
+      const query = method === 'DELETE' ? {} : { query: { fieldManager } };
+      const answer = await kube.call<KubeObject>(method, path, { body, fence, ...query, ...(signal && { signal }) });
+      onWritten?.(request);
+      return answer;
+    } catch (cause) {
+      const error = signal?.aborted ? new KubeError('the API server did not answer in time', 0, undefined, undefined, { cause }) : cause;
+      onError(error, request);
       throw error;
     }
   }

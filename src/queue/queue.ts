@@ -1,64 +1,96 @@
-/** Lower comes first: what people wait for, then what follows from a change, in its thousands. */
-export const PRIORITY = { now: 0, fanOut: 1 } as const;
+import { Lane } from './lane.ts';
+
+/** Keys with the lowest number run first: work that people wait for, then the keys of a fan-out, then retries after a long wait. */
+export const PRIORITY = { now: 0, fanOut: 1, retry: 2 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
-/** What a run of a key asks for: to be run again after a while. */
-export interface Again {
+/** A run of a key asks for another run. */
+export interface Requeue {
   readonly afterMs: number;
+}
+
+/**
+ * A retry after this wait or a longer one runs with the lowest priority. Shorter waits only bridge the time until the watch delivers, so the
+ * key keeps its priority.
+ */
+const LONG_WAIT_MS = 150;
+
+/** A run that takes longer is slow. Often an admission webhook delays the API server's answer. */
+const SLOW_AFTER_MS = 1000;
+
+/** How many keys of slow groups run at once, beside `width`. The number is limited, because each slow run is an open request. */
+const SLOW_GROUPS_WIDTH = 8;
+
+/** Runs a key. It must not reject. When the signal is aborted, it ends soon and asks for another run. */
+export type Run<K> = (key: K, signal: AbortSignal) => Promise<Requeue | undefined>;
+
+export interface QueueOptions<K> {
+  /** Equal for equal keys. */
+  readonly idOf: (key: K) => string;
+  /** Equal for keys that are likely to wait for the same webhook. Undefined for keys that belong to no group. */
+  readonly groupOf: (key: K) => string | undefined;
+  /** How many keys may run at once. Keys of slow groups do not count. */
+  readonly width: number;
 }
 
 interface Entry<K> {
   readonly key: K;
   readonly priority: Priority;
-  /** When it began to wait, in milliseconds of a clock that does not jump. */
+  /** When the key was added, in milliseconds of a clock that does not jump. */
   readonly since: number;
 }
 
 /**
- * Keys to be worked on. A key that waits already is not added twice; a key that is being worked on is run once more
- * afterwards, and never at the same time; at most `width()` keys are worked on at once.
+ * A work queue with the rules of client-go (https://pkg.go.dev/k8s.io/client-go/util/workqueue). A waiting key is not added twice. A key
+ * never runs twice at the same time: if it is added while it runs, it runs again afterwards. At most `width` keys run at once.
  *
- * As client-go's workqueue has it: https://pkg.go.dev/k8s.io/client-go/util/workqueue
+ * Keys that wait long for an answer do not delay the others (docs/adr/0008-width.md). The queue stops a slow run when another key needs its
+ * slot. From then on all keys of its group share a few separate slots, where the queue stops no run. This ends when that key finishes quickly.
  */
 export class WorkQueue<K> {
-  readonly #idOf: (key: K) => string;
-  readonly #run: (key: K) => Promise<Again | undefined>;
-  readonly #width: () => number;
+  readonly #options: QueueOptions<K>;
+  #run: Run<K> | undefined;
   readonly #waiting = new Map<string, Entry<K>>();
-  /** Ids in order of arrival. One that has since moved to another lane, or been taken, is skipped when its turn comes. */
-  readonly #lanes: [Lane, Lane] = [new Lane(), new Lane()];
+  /** Ids in order of arrival. The queue skips an id that has moved to another lane or has already started. */
+  readonly #lanes: Record<Priority, Lane> = [new Lane(), new Lane(), new Lane()];
+  readonly #slowLane = new Lane();
+  /** By group: the ids whose last run was slow. */
+  readonly #slowGroups = new Map<string, Set<string>>();
+  /** By id of each running key: the entry that was added while it runs. */
   readonly #running = new Map<string, Entry<K> | undefined>();
+  readonly #count: Record<Slot, number> = { normal: 0, slowGroup: 0 };
+  /** The slow runs that can be stopped, the slowest first. */
+  readonly #stoppable = new Set<AbortController>();
   readonly #delayed = new Map<string, NodeJS.Timeout>();
   #state: 'filling' | 'open' | 'closed' = 'filling';
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt = Number.NEGATIVE_INFINITY;
   #idle: (() => void)[] = [];
+  /** Whether keys of fan-outs, and those after them, must wait. */
+  #isHeld = false;
 
-  /** `run` must not reject: what went wrong is its own to report. */
-  constructor(idOf: (key: K) => string, run: (key: K) => Promise<Again | undefined>, width: () => number) {
-    this.#idOf = idOf;
-    this.#run = run;
-    this.#width = width;
+  constructor(options: QueueOptions<K>) {
+    this.#options = options;
   }
 
-  /** Keys that wait for their turn, those that wait for a time not counted. */
+  /** Keys that wait to run. Delayed keys do not count. */
   get depth(): number {
     return this.#waiting.size;
   }
 
-  /** How many may be worked on at once at the moment. */
+  /** How many keys may run at once now: 0 in a pause. */
   get width(): number {
-    return this.#pause === undefined ? this.#width() : 0;
+    return this.#pause === undefined ? this.#options.width : 0;
   }
 
-  /** When the key that waits longest began to; undefined where none waits. A map keeps the order in which its keys came. */
+  /** When the longest-waiting key was added; undefined if no key waits. */
   get oldestSince(): number | undefined {
     return this.#waiting.values().next().value?.since;
   }
 
   add(key: K, priority: Priority): void {
     if (this.#state === 'closed') return;
-    const id = this.#idOf(key);
+    const id = this.#options.idOf(key);
     const entry = { key, priority, since: performance.now() };
     clearTimeout(this.#delayed.get(id));
     this.#delayed.delete(id);
@@ -70,17 +102,28 @@ export class WorkQueue<K> {
     const waiting = this.#waiting.get(id);
     if (waiting && waiting.priority <= priority) return;
     this.#waiting.set(id, { ...entry, since: waiting?.since ?? entry.since });
-    this.#lanes[priority].push(id);
+    (this.#isSlow(key) ? this.#slowLane : this.#lanes[priority]).push(id);
     this.#pump();
   }
 
   /** Starts the work. Keys may be added before; they wait. */
-  open(): void {
+  open(run: Run<K>): void {
+    this.#run = run;
     this.#state = 'open';
     this.#pump();
   }
 
-  /** Starts nothing for so many milliseconds, or longer if that was asked for before; what is under way goes on. */
+  /** From now on starts only urgent keys, until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#pump();
+  }
+
+  /** Starts no key for `ms` milliseconds. A longer pause that has begun stays. Running keys continue. */
   pause(ms: number): void {
     const endsAt = performance.now() + ms;
     if (this.#state === 'closed' || endsAt <= this.#pauseEndsAt) return;
@@ -92,11 +135,11 @@ export class WorkQueue<K> {
     }, ms);
   }
 
-  /** Takes no more keys, and resolves when those under way are done. What waits is forgotten. */
+  /** Accepts no more keys, drops the waiting keys, and resolves when the running keys are done. */
   async close(): Promise<void> {
     this.#state = 'closed';
     this.#waiting.clear();
-    for (const lane of this.#lanes) lane.clear();
+    for (const lane of [...Object.values(this.#lanes), this.#slowLane]) lane.clear();
     for (const timer of this.#delayed.values()) clearTimeout(timer);
     this.#delayed.clear();
     clearTimeout(this.#pause);
@@ -104,68 +147,104 @@ export class WorkQueue<K> {
   }
 
   #pump(): void {
-    while (this.#state === 'open' && this.#running.size < this.width) {
-      const next = this.#take();
-      if (!next) return;
-      void this.#work(next);
+    while (this.#state === 'open' && this.#pause === undefined) {
+      const next = this.#next();
+      if (next && this.#count.normal < this.#options.width) void this.#start(next, 'normal');
+      else {
+        if (next) this.#stopSlowest();
+        const ofSlowGroup = this.#count.slowGroup < SLOW_GROUPS_WIDTH ? this.#nextOfSlowGroups() : undefined;
+        if (!ofSlowGroup) return;
+        void this.#start(ofSlowGroup, 'slowGroup');
+      }
     }
   }
 
-  #take(): Entry<K> | undefined {
-    for (const priority of [PRIORITY.now, PRIORITY.fanOut]) {
-      for (let id = this.#lanes[priority].shift(); id !== undefined; id = this.#lanes[priority].shift()) {
+  /** The first waiting key outside of the slow groups. It stays in the queue. */
+  #next(): Entry<K> | undefined {
+    for (const priority of this.#isHeld ? [PRIORITY.now] : [PRIORITY.now, PRIORITY.fanOut, PRIORITY.retry]) {
+      const lane = this.#lanes[priority];
+      for (let id = lane.first; id !== undefined; id = lane.first) {
         const entry = this.#waiting.get(id);
-        if (entry?.priority !== priority) continue;
-        this.#waiting.delete(id);
-        return entry;
+        const isHere = entry?.priority === priority;
+        if (isHere && !this.#isSlow(entry.key)) return entry;
+        // Its group has become slow since it was added.
+        if (isHere) this.#slowLane.push(id);
+        lane.shift();
       }
     }
     return undefined;
   }
 
-  async #work({ key, priority }: Entry<K>): Promise<void> {
-    const id = this.#idOf(key);
+  #nextOfSlowGroups(): Entry<K> | undefined {
+    for (let id = this.#slowLane.shift(); id !== undefined; id = this.#slowLane.shift()) {
+      const entry = this.#waiting.get(id);
+      if (entry) return entry;
+    }
+    return undefined;
+  }
+
+  #stopSlowest(): void {
+    const [slowest] = this.#stoppable;
+    if (!slowest) return;
+    this.#stoppable.delete(slowest);
+    slowest.abort();
+  }
+
+  #isSlow(key: K): boolean {
+    const group = this.#options.groupOf(key);
+    return group !== undefined && this.#slowGroups.has(group);
+  }
+
+  /** Notes whether the last run of a key was slow. */
+  #note(key: K, isSlow: boolean): void {
+    const group = this.#options.groupOf(key);
+    if (group === undefined) return;
+    if (!isSlow && !this.#slowGroups.has(group)) return;
+    const ids = this.#slowGroups.get(group) ?? new Set();
+    if (isSlow) ids.add(this.#options.idOf(key));
+    else ids.delete(this.#options.idOf(key));
+    if (ids.size > 0) this.#slowGroups.set(group, ids);
+    else this.#slowGroups.delete(group);
+  }
+
+  async #start({ key, priority }: Entry<K>, slot: Slot): Promise<void> {
+    const id = this.#options.idOf(key);
+    this.#waiting.delete(id);
     this.#running.set(id, undefined);
-    const again = await this.#run(key);
+    this.#count[slot]++;
+    const requeue = await this.#timed(key, slot);
+    this.#count[slot]--;
     const added = this.#running.get(id);
     this.#running.delete(id);
     if (this.#state === 'open') {
       if (added) this.add(added.key, added.priority);
-      else if (again)
-        this.#delayed.set(
-          id,
-          setTimeout(() => this.add(key, priority), again.afterMs),
-        );
+      else if (requeue) {
+        const next = requeue.afterMs < LONG_WAIT_MS ? priority : PRIORITY.retry;
+        const timer = setTimeout(() => this.add(key, next), requeue.afterMs);
+        this.#delayed.set(id, timer);
+      }
     }
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.#pump();
   }
-}
 
-/** First in, first out, in constant time: an array's own shift moves all that remain. */
-class Lane {
-  #ids: string[] = [];
-  #head = 0;
-
-  push(id: string): void {
-    this.#ids.push(id);
-  }
-
-  shift(): string | undefined {
-    const id = this.#ids[this.#head];
-    if (id === undefined) {
-      this.clear();
-      return undefined;
-    }
-    if (++this.#head > 1024 && this.#head * 2 > this.#ids.length) {
-      this.#ids = this.#ids.slice(this.#head);
-      this.#head = 0;
-    }
-    return id;
-  }
-
-  clear(): void {
-    this.#ids = [];
-    this.#head = 0;
+  /** Runs a key, and notes whether the run was slow. */
+  async #timed(key: K, slot: Slot): Promise<Requeue | undefined> {
+    const controller = new AbortController();
+    let isSlow = false;
+    const timer = setTimeout(() => {
+      isSlow = true;
+      this.#note(key, true);
+      if (slot === 'normal') this.#stoppable.add(controller);
+      this.#pump();
+    }, SLOW_AFTER_MS);
+    const requeue = await this.#run?.(key, controller.signal);
+    clearTimeout(timer);
+    this.#stoppable.delete(controller);
+    if (!isSlow) this.#note(key, false);
+    return requeue;
   }
 }
+
+/** Which slot a running key takes: one of `width`, or one of the separate slots of slow groups. */
+type Slot = 'normal' | 'slowGroup';

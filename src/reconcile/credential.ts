@@ -1,250 +1,140 @@
-import { setImmediate } from 'node:timers/promises';
-import { FINALIZER, LABEL, PENDING } from '../api/names.ts';
-import { REASON } from '../api/reasons.ts';
+import { isNamespaced, qualifiedName } from '../api/credential-ref.ts';
+import { PENDING } from '../api/names.ts';
+import { type Problem, REASON } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import { classify } from '../kube/errors.ts';
-import { asksForRecovery, type Intent, intentOf, isGone, secretNameOf } from '../plan/intent.ts';
-import { type Resolution, resolve, sourcesOf } from '../plan/resolve.ts';
-import type { SecretRef, SourceState } from '../plan/source.ts';
-import { isTarget } from '../plan/targets.ts';
-import { repeatable } from '../plan/words.ts';
-import { type Again, PRIORITY } from '../queue/queue.ts';
-import type { Key } from '../triggers/keys.ts';
-import { Book, type Context, sourceKey, type World } from './context.ts';
-import { attempt, retry } from './outcome.ts';
-import { standing } from './tally.ts';
+import type { Content } from '../plan/content/content.ts';
+import { redact } from '../plan/content/redact.ts';
+import { changesOf, type Intent, intentOf, isEnding, isFinalized, secretNameOf } from '../plan/placement/intent.ts';
+import { whyNotServed } from '../plan/targets/served.ts';
+import type { KeyOf } from '../queue/keys.ts';
+import { PRIORITY, type Requeue } from '../queue/queue.ts';
+import { CredentialState } from '../status/credential-state.ts';
+import { areAllDecided } from './all-decided.ts';
+import { changeEvent } from './change-events.ts';
+import { decideContent } from './credential-content.ts';
+import type { CredentialReconciler } from './credential-reconciler.ts';
+import { keepWatches, type Names, stopWatches } from './credential-watches.ts';
+import { finishDeletion } from './deletion.ts';
+import { fanOut } from './fan-out.ts';
+import { addFinalizer, removeFinalizer } from './finalizer.ts';
+import { hasNeedlessFinalizer, lacksFinalizer } from './finalizer-need.ts';
+import { cleanUpOrphan } from './orphan.ts';
 
-/** Turns one RegistryCredential and its sources into what it wants of the cluster, and sends that out to every namespace. */
-export async function reconcileCredential(context: Context, key: Extract<Key, { kind: 'credential' }>): Promise<Again | undefined> {
-  const { world } = context;
-  const credential = world.credentials.get('', key.name);
-  if (!credential || isGone(credential)) return forget(context, key.name);
+/** Derives the desired state of one credential from its spec and sources, and enqueues every namespace where it changes something. */
+export async function reconcileCredential(reconciler: CredentialReconciler, key: KeyOf<'credential'>): Promise<Requeue | undefined> {
+  const { observed, states, reporter } = reconciler;
+  const credential = observed.credentials.get(key.credential.namespace, key.credential.name);
+  if (!credential || isFinalized(credential)) return (await cleanUpOrphan(reconciler, key)) ? undefined : forget(reconciler, key);
+  const notServed = whyNotServed(credential, observed.credentials.in(credential.namespace), reconciler.isNamespacedOn);
+  const tenant = observed.credentials.tenantOf(isNamespaced(credential) ? credential.namespace : undefined);
+  // Before anything else: without the finalizer, nothing that is created later would be cleaned up.
+  if (lacksFinalizer(reconciler, { ...credential, tenant }, notServed !== undefined)) return addFinalizer(reconciler, credential);
 
-  // Before anything is made, so that everything that is made is taken back.
-  if (!credential.finalizers.includes(FINALIZER)) return patchFinalizers(context, credential, [...credential.finalizers, FINALIZER]);
+  const isLeaving = credential.deleting || notServed !== undefined;
+  const names = keepWatches(reconciler, key, credential, isLeaving);
+  const last = states.intentOf(credential);
+  // A credential that was deleted and created again has no previous intent.
+  const before = last?.uid === credential.uid ? last : undefined;
+  const state = (before && states.stateOf(credential)) ?? states.setState(credential, newState(reconciler, credential));
+  state.generation = credential.generation;
+  state.blocked = blockedBy(secretNameOf(credential), names.error);
+  state.notServed = notServed;
 
-  const sources = credential.deleting ? [] : sourcesOf(credential.spec).filter(({ namespace }) => mayRead(world, namespace));
-  world.sources.want(credential.name, sources.map(sourceKey));
-  const secretName = secretNameOf(credential);
-  const formerNames = formerNamesOf(world, credential);
-  world.foreign.want(credential.name, [secretName, ...formerNames]);
-  watchPods(context, credential.name, asksForRecovery(credential));
-
-  const before = context.intents.get(credential.name);
-  const former = before?.uid === credential.uid ? before : undefined;
-  const book = bookOf(context, credential, former);
-  book.generation = credential.generation;
-  // What stands under the name is not known yet; we are called again when it is. A deletion does not hang on it.
-  const foreign = world.foreign.view(secretName);
-  book.blocked = foreign?.synced ? undefined : blockedBy(secretName, foreign?.error);
-  const known =
-    (foreign?.synced || (credential.deleting && foreign?.error !== undefined)) &&
-    formerNames.map((name) => world.foreign.view(name)).every((former) => former?.synced || former?.error !== undefined);
-  const resolution = credential.deleting ? undefined : resolve(credential.spec, credential.uid, (ref) => stateOf(context, ref));
-  if (resolution) book.sources = known ? said(resolution) : { state: 'loading' };
-  if (!known || resolution?.state === 'loading') {
-    context.reporter.touch(credential.name);
-    return undefined;
+  const decided = names.isKnown ? decide(reconciler, credential, state, before?.content, isLeaving) : undefined;
+  if (!decided) {
+    if (!isLeaving) state.sources = { state: 'loading' };
+    reporter.touch(credential);
+    return undefined; // The watches enqueue this key again.
   }
 
-  // The last good content stays: a source that is missing or broken never empties what has been placed.
-  const content = resolution?.state === 'ready' ? resolution.content : former?.content;
-  const intent = intentOf(credential, content?.hash === former?.content?.hash ? former?.content : content);
-  await decide(context, credential, former, intent);
-  context.reporter.touch(credential.name);
-  return credential.deleting ? finishDeletion(context, credential, intent) : undefined;
+  // Nothing was released since the start: what is placed stays as it is.
+  const content = decided.content ?? before?.content;
+  const unchanged = content?.hash === before?.content?.hash;
+  const intent = intentOf(credential, unchanged ? before?.content : content, { tenant, isNotServed: notServed !== undefined });
+  await fanOutChanges(reconciler, credential, intent);
+  reporter.touch(credential);
+  if (isLeaving) return finishDeletion(reconciler, credential, intent);
+  if (hasNeedlessFinalizer(reconciler, intent, credential)) return removeFinalizer(reconciler, credential);
+  return decided.againMs === undefined ? undefined : { afterMs: decided.againMs };
 }
 
-/** From here on this is what the credential wants; where it is news, it is sent out. */
-async function decide(context: Context, credential: CredentialRecord, former: Intent | undefined, intent: Intent): Promise<void> {
-  const rotated = former?.content !== undefined && intent.content !== former.content;
-  const placedAnew = !former || !isSameBesidesContent(former, intent) || (former.content === undefined && intent.content !== undefined);
-  if (!rotated && !placedAnew) return;
-  const { intents, books, reporter } = context;
-  intents.set(credential.name, intent);
-  // Of what is released nothing is counted but the Secrets that are still to be freed.
-  if (intent.mode === 'release' && former?.mode !== 'release') books.set(credential.name, new Book(context.now(), credential.generation));
-  const book = books.get(credential.name) as Book;
-  if (former?.mode !== intent.mode) book.progressAt = context.now();
-  if (rotated && intent.mode === 'place') {
-    void reporter.event(credential, 'Normal', REASON.rotated, 'The content of the sources changed; it is let out to every namespace.');
+/** The content of the pull secret. A cleanup needs neither the sources nor the registries. */
+function decide(
+  reconciler: CredentialReconciler,
+  credential: CredentialRecord,
+  state: CredentialState,
+  last: Content | undefined,
+  isLeaving: boolean,
+) {
+  if (!isLeaving) return decideContent(reconciler, credential, state);
+  reconciler.checks.forget(credential);
+  reconciler.tokens.forget(credential);
+  return { content: last, againMs: undefined };
+}
+
+/** Makes this intent the current one, and enqueues the namespaces where it changes something. */
+async function fanOutChanges(reconciler: CredentialReconciler, credential: CredentialRecord, intent: Intent): Promise<void> {
+  const { states, observed, reporter, add, now } = reconciler;
+  let state = states.stateOf(credential) as CredentialState;
+  // Compare with the last completed fan-out: if a fan-out fails, its retry must repeat all of it.
+  const former = state.fannedOut;
+  const changes = changesOf(former, intent);
+  reconciler.log.debug('Decided about a RegistryCredential.', {
+    credential: qualifiedName(credential),
+    mode: intent.mode,
+    hasContent: intent.content !== undefined,
+    ...changes,
+  });
+  if (!changes.isRotated && !changes.mayChangeReferences) return;
+  states.setIntent(intent);
+  // Reset the counters: under Retain, only Secrets that still have our owner reference are left to do.
+  if (intent.mode === 'retain' && former?.mode !== 'retain') state = states.setState(credential, newState(reconciler, credential));
+  if (former?.mode !== intent.mode) {
+    state.progressAt = now();
+    state.endingAt = isEnding(intent) ? now() : undefined;
   }
-  book.fanningOut = true;
+  const event = changeEvent(former, intent);
+  if (event) void reporter.event(credential, event);
+  state.isFanningOut = true;
   try {
-    await fanOut(context, intent, former, book, placedAnew && intent.mode !== 'release');
-    for (const pod of context.world.pods.view(PENDING)?.all() ?? []) {
-      if (pod.failing.length > 0) context.add({ kind: 'pod', namespace: pod.namespace, name: pod.name }, PRIORITY.fanOut);
-    }
-  } catch (error) {
-    // Still news, when it is tried again.
-    if (former) intents.set(credential.name, former);
-    else intents.delete(credential.name);
-    throw error;
+    await fanOut(reconciler, { intent, former, state, withAccounts: changes.mayChangeReferences && intent.mode !== 'retain' });
   } finally {
-    book.fanningOut = false;
+    state.isFanningOut = false;
   }
-  if (!former) sortOutNames(context);
+  state.fannedOut = intent;
+  for (const { namespace, name, failingImages } of observed.pods.view(PENDING)?.all() ?? []) {
+    if (failingImages.length > 0) add({ kind: 'pod', namespace, name }, PRIORITY.fanOut);
+  }
+  if (former === undefined) retryUnknownOwners(reconciler);
 }
 
-/** Watches pending pods as long as some credential asks for it. */
-function watchPods({ world, recovery, books }: Context, credential: string, asks: boolean): void {
-  world.pods.want(credential, asks ? [PENDING] : []);
-  if (!asks) books.get(credential)?.notEvicted.clear();
-  if (world.pods.view(PENDING) === undefined) recovery.sightings.clear();
-}
+const newState = ({ now }: CredentialReconciler, { generation }: CredentialRecord) => new CredentialState(now(), generation);
 
-/** Looks at the names in accounts of which it was not clear whose they are, once all credentials are known. */
-function sortOutNames({ intents, world, unsure, add }: Context): void {
-  if ([...world.credentials.all()].some((credential) => !isGone(credential) && !intents.has(credential.name))) return;
-  for (const namespace of unsure) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
-  unsure.clear();
-}
-
-/** Why it cannot be known what stands under the name, where it takes a person to change that. */
-function blockedBy(secretName: string, error: unknown): Book['blocked'] {
+/** Why the Secrets under the desired name cannot be observed, if only a person can change that. */
+function blockedBy(secretName: string, error: Names['error']): Problem | undefined {
   if (error === undefined || classify(error) !== 'refused') return undefined;
-  const words = repeatable((error as Error).message, undefined);
+  const why = redact((error as Error).message, undefined);
   return {
     reason: REASON.forbidden,
-    message: `The Secrets named ${secretName} cannot be listed, so nothing is placed: ${words}. Give the operator the rights that manifests/rbac.yaml lists.`,
+    message: `The operator may not list the Secrets named ${secretName}, so it places nothing: ${why}. Grant the permissions in manifests/rbac.yaml.`,
   };
 }
 
-function bookOf(context: Context, credential: CredentialRecord, former: Intent | undefined): Book {
-  const kept = former && context.books.get(credential.name);
-  const book = kept ?? new Book(context.now(), credential.generation);
-  context.books.set(credential.name, book);
-  return book;
+/** Once every credential is known, enqueues the accounts with recorded names whose owner was unknown. */
+function retryUnknownOwners({ states, observed, namespacesWithUnknownOwner, add }: CredentialReconciler): void {
+  if (namespacesWithUnknownOwner.size === 0 || !areAllDecided({ observed, states })) return;
+  for (const namespace of namespacesWithUnknownOwner) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+  namespacesWithUnknownOwner.clear();
 }
 
-/** Where Secrets of ours are found by name only: the other names that there may be some under. */
-function formerNamesOf({ managed, sourceNamespaces }: World, credential: CredentialRecord): string[] {
-  if (sourceNamespaces === undefined) return [];
-  const names = new Set(credential.status?.secretName === undefined ? [] : [credential.status.secretName]);
-  for (const { name, labels } of managed.all()) if (labels[LABEL.credentialUid] === credential.uid) names.add(name);
-  names.delete(secretNameOf(credential));
-  return [...names];
-}
-
-const mayRead = ({ sourceNamespaces }: World, namespace: string) => sourceNamespaces?.includes(namespace) ?? true;
-
-function stateOf({ world }: Context, ref: SecretRef): SourceState {
-  if (!mayRead(world, ref.namespace)) return { state: 'notAllowed', allowed: world.sourceNamespaces ?? [] };
-  const source = world.sources.view(sourceKey(ref));
-  if (!source?.synced) {
-    return source?.error === undefined
-      ? { state: 'loading' }
-      : { state: 'unreadable', why: repeatable((source.error as Error).message, undefined) };
-  }
-  const secret = source.get(ref.namespace, ref.name);
-  return secret ? { state: 'present', secret } : { state: 'missing' };
-}
-
-function said(resolution: Resolution): Book['sources'] {
-  return resolution.state === 'ready' ? { state: 'ready', servers: resolution.content.servers } : resolution;
-}
-
-const isSameBesidesContent = (a: Intent, b: Intent) =>
-  a.mode === b.mode && a.secretName === b.secretName && JSON.stringify(a.spec) === JSON.stringify(b.spec);
-
-/**
- * Enqueues every namespace where something is wanted, or something of ours may be: the rest of the work is done there. A
- * mere rotation leaves the accounts alone.
- */
-async function fanOut(context: Context, intent: Intent, former: Intent | undefined, book: Book, withAccounts: boolean): Promise<void> {
-  if (intent.mode === 'hold') return;
-  const { world } = context;
-  const secrets = new Set(book.secrets.namespaces());
-  const accounts = new Set(book.accounts.namespaces());
-  if (intent.mode !== 'remove') {
-    for await (const slice of inSlices(world.namespaces.all())) {
-      for (const namespace of slice) {
-        if (!isTarget(intent.spec, namespace)) continue;
-        secrets.add(namespace.name);
-        accounts.add(namespace.name);
-      }
-    }
-  }
-  for await (const slice of inSlices(world.managed.all())) {
-    for (const { namespace, labels } of slice) if (labels[LABEL.credentialUid] === intent.uid) secrets.add(namespace);
-  }
-  const names = [intent.secretName, former?.secretName];
-  for await (const slice of inSlices(world.accounts.all())) {
-    for (const { namespace, recorded } of slice) if (recorded.some((name) => names.includes(name))) accounts.add(namespace);
-  }
-
-  for await (const slice of inSlices(new Set([...accounts, ...secrets]))) {
-    for (const namespace of slice) {
-      // The account first, and never after the Secret: a missing Secret heals by itself, a pod admitted without the reference never does.
-      if (withAccounts && accounts.has(namespace)) {
-        pend(book.accounts, namespace, 0);
-        context.add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
-      }
-      if (secrets.has(namespace)) {
-        pend(book.secrets, namespace, intent.mode === 'place' ? 1 : 0);
-        context.add({ kind: 'secret', credential: intent.name, namespace }, PRIORITY.fanOut);
-      }
-    }
-  }
-}
-
-/** A few milliseconds of work: between two slices a new namespace, and the Lease, have their turn. */
-const SLICE = 500;
-
-async function* inSlices<T>(all: Iterable<T>): AsyncGenerator<readonly T[], void, undefined> {
-  let slice: T[] = [];
-  for (const one of all) {
-    if (slice.push(one) < SLICE) continue;
-    yield slice;
-    slice = [];
-    await setImmediate();
-  }
-  yield slice;
-}
-
-/** Until its turn comes a namespace counts as work under way, with what was last known of it. */
-function pend(tally: Book['secrets'], namespace: string, desired: number): void {
-  const known = tally.get(namespace);
-  tally.set(namespace, standing(known?.desired ?? desired, known?.synced ?? 0, true));
-}
-
-/** Lets the object go when nothing is left of what was made for it, or when what is left cannot be taken back. */
-async function finishDeletion(context: Context, credential: CredentialRecord, intent: Intent): Promise<Again | undefined> {
-  const book = context.books.get(credential.name) as Book;
-  if (book.secrets.size + book.accounts.size > 0) {
-    const stillMs = context.now() - book.progressAt;
-    const failures = [...book.secrets.failures(), ...book.accounts.failures()];
-    const hopeless = failures.length > 0 && failures.every(({ final }) => final) && book.secrets.pending + book.accounts.pending === 0;
-    if (stillMs < context.cleanupTimeoutMs || !hopeless) return { afterMs: Math.max(1000, context.cleanupTimeoutMs - stillMs) };
-    const named = failures.slice(0, 10).map(({ kind, namespace, name, message }) => `${kind} ${namespace}/${name}: ${message}`);
-    const message = `Gave up after ${Math.round(stillMs / 1000)} s without progress; ${intent.mode === 'release' ? 'these Secrets still have it as their owner and will be deleted' : 'take back by hand what is left'} (${failures.length}): ${named.join('; ')}`;
-    context.log.warn('The cleanup was given up.', { credential: credential.name, left: failures.length });
-    await context.reporter.event(credential, 'Warning', REASON.cleanupIncomplete, message);
-  }
-  return patchFinalizers(
-    context,
-    credential,
-    credential.finalizers.filter((finalizer) => finalizer !== FINALIZER),
-  );
-}
-
-async function patchFinalizers(context: Context, credential: CredentialRecord, finalizers: readonly string[]): Promise<Again | undefined> {
-  const metadata = { uid: credential.uid, resourceVersion: credential.resourceVersion, finalizers };
-  const outcome = await attempt(async () => {
-    context.world.credentials.wrote(await context.writer.patchCredential(credential.name, { metadata }));
-  });
-  const { again, tell } = retry(context, { kind: 'credential', name: credential.name }, [outcome]);
-  if (tell && 'failed' in outcome)
-    context.log.warn('The finalizer could not be written; it is tried again.', { credential: credential.name, error: outcome.error });
-  return again;
-}
-
-function forget(context: Context, name: string): undefined {
-  if (context.intents.delete(name)) context.log.info('The RegistryCredential is gone.', { credential: name });
-  else sortOutNames(context);
-  context.books.delete(name);
-  context.reporter.forget(name);
-  context.world.sources.want(name, []);
-  context.world.foreign.want(name, []);
-  watchPods(context, name, false);
+function forget(reconciler: CredentialReconciler, key: KeyOf<'credential'>): undefined {
+  const { states, reporter, checks, tokens, log } = reconciler;
+  checks.forget(key.credential);
+  tokens.forget(key.credential);
+  const namespaces = [...(states.stateOf(key.credential)?.secrets.namespaces() ?? [])];
+  if (states.delete(key.credential)) log.info('The RegistryCredential no longer exists.', { credential: qualifiedName(key.credential) });
+  else retryUnknownOwners(reconciler);
+  reporter.forget(key.credential);
+  stopWatches(reconciler, key, namespaces);
 }

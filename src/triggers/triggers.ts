@@ -1,154 +1,249 @@
-import { LABEL, PENDING } from '../api/names.ts';
+import { type CredentialRef, credentialId, isHome, isNamespaced, parseQualifiedName, refOf } from '../api/credential-ref.ts';
+import { credentialUidOf } from '../api/managed-secret.ts';
+import { PENDING } from '../api/names.ts';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, PodRecord, SecretRecord } from '../api/records.ts';
+import type { CredentialIndex } from '../cluster/credential-index.ts';
+import type { ObservedCluster } from '../cluster/observed-cluster.ts';
 import type { View } from '../kube/store.ts';
-import { asksForRecovery, type Intent, isGone, secretNameOf } from '../plan/intent.ts';
-import { sourcesOf } from '../plan/resolve.ts';
-import { isTarget } from '../plan/targets.ts';
+import { sourcesOf } from '../plan/content/candidates.ts';
+import type { StateSecret } from '../plan/placement/cleanup.ts';
+import { type Intent, isFinalized, secretNameOf } from '../plan/placement/intent.ts';
+import { MAX_PER_NAMESPACE } from '../plan/targets/served.ts';
+import { selectsNamespace } from '../plan/targets/targets.ts';
+import { identityAccountOf } from '../plan/tokens/identity.ts';
+import type { Key } from '../queue/keys.ts';
 import { PRIORITY, type Priority } from '../queue/queue.ts';
-import type { Key } from './keys.ts';
+
+/** What the triggers read of the observed cluster. */
+export interface Observed {
+  readonly credentials: Pick<CredentialIndex, 'all' | 'in' | 'byUid' | 'readersOf' | 'homesReaching' | 'tenantOf'>;
+  readonly namespaces: Pick<View<NamespaceRecord>, 'get'>;
+  readonly accounts: View<AccountRecord>;
+  readonly secrets: Pick<ObservedCluster['secrets'], 'managedIn' | 'ofCredential'>;
+  readonly stateSecrets: Pick<View<StateSecret>, 'all'>;
+  readonly pods: { view(phase: string): View<PodRecord> | undefined };
+  readonly tokenSecrets: View<ObjectRecord>;
+}
+
+/** The intents that the reconcilers of credentials decided last. */
+export interface CurrentIntents {
+  readonly hasIntents: boolean;
+  intentOf(credential: CredentialRef): Intent | undefined;
+  intentsConcerning(namespace: string, homes: Iterable<string>): Iterable<Intent>;
+}
 
 /**
- * From a change to the keys that it concerns: those who want the object, and those who have something there, before the
- * change or after it. Nothing behind this point knows what has happened, only what is.
+ * Enqueues the keys that a change concerns. These are the credentials that select the object before or after the change, and those that have
+ * a Secret or reference there. The reconcilers never learn what has changed: they read the current state.
  */
 export class Triggers {
-  readonly #credentials: View<CredentialRecord>;
-  readonly #managed: View<SecretRecord>;
-  readonly #accounts: View<AccountRecord>;
-  readonly #pods: { view(phase: string): View<PodRecord> | undefined };
-  /** Whether Secrets are asked for by name only. */
-  readonly #byName: boolean;
-  readonly #intents: ReadonlyMap<string, Intent>;
+  readonly #observed: Observed;
+  readonly #intents: CurrentIntents;
   readonly #add: (key: Key, priority: Priority) => void;
 
-  constructor(
-    world: {
-      credentials: View<CredentialRecord>;
-      managed: View<SecretRecord>;
-      accounts: View<AccountRecord>;
-      pods: { view(phase: string): View<PodRecord> | undefined };
-      sourceNamespaces?: readonly string[] | undefined;
-    },
-    intents: ReadonlyMap<string, Intent>,
-    add: (key: Key, priority: Priority) => void,
-  ) {
-    this.#credentials = world.credentials;
-    this.#managed = world.managed;
-    this.#accounts = world.accounts;
-    this.#pods = world.pods;
-    this.#byName = world.sourceNamespaces !== undefined;
+  constructor(observed: Observed, intents: CurrentIntents, add: (key: Key, priority: Priority) => void) {
+    this.#observed = observed;
     this.#intents = intents;
     this.#add = add;
   }
 
-  /** Everything there is, when a term begins. */
+  /** Enqueues everything when a leader term begins. */
   all(): void {
-    for (const { name } of this.#credentials.all()) this.#credential(name);
-    for (const { namespace, recorded } of this.#accounts.all()) if (recorded.length > 0) this.#accountsIn(namespace);
+    this.rules();
+    const { credentials, accounts, stateSecrets, tokenSecrets } = this.#observed;
+    for (const credential of credentials.all()) this.#credential(credential);
+    for (const token of tokenSecrets.all()) this.token(token);
+    // With the fan-outs, so that they are planned once, after every credential is decided.
+    for (const { namespace, recorded } of accounts.all()) {
+      if (recorded.length > 0) this.#add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
+    }
+    for (const state of stateSecrets.all()) this.stateSecret(undefined, state);
   }
 
   credential(before: CredentialRecord | undefined, after: CredentialRecord | undefined): void {
-    const { name } = (after ?? before) as CredentialRecord;
-    this.#credential(name);
-    if (!before || (after && !isGone(after) && after.generation === before.generation)) return;
-    // Whoever was told that a Secret or a source of this one stands in the way may be told otherwise now.
-    const others = [...this.#intents.values()].filter((other) => other.name !== name);
-    for (const other of others.filter(({ secretName }) => secretName === secretNameOf(before))) {
-      for (const { namespace } of this.#managed.all()) this.#secret(other.name, namespace);
-    }
-    for (const source of sourcesOf(before.spec)) {
-      for (const other of others.filter(({ secretName }) => secretName === source.name)) this.#secret(other.name, source.namespace);
+    const changed = (after ?? before) as CredentialRecord;
+    this.#credential(changed);
+    if (before?.generation !== after?.generation || before?.uid !== after?.uid) this.rules();
+    if (!before && after) this.#youngerSiblings(after);
+    if (!before || (after && !isFinalized(after) && after.generation === before.generation)) return;
+    // Other credentials may have reported a conflict with this one's Secret or source: reconcile them again.
+    const namespaces = new Set(Array.from(this.#observed.secrets.ofCredential(before.uid), ({ namespace }) => namespace));
+    if (isNamespaced(before)) namespaces.add(before.namespace);
+    for (const namespace of namespaces) this.#others(changed, namespace, secretNameOf(before));
+    for (const source of sourcesOf(before.spec)) this.#others(changed, source.namespace, source.name);
+    if (!isNamespaced(before) || (after && !isFinalized(after))) return;
+    // The garbage collector leaves its state, and another credential of the namespace may now be within the limit.
+    this.#add({ kind: 'state', credential: refOf(before) }, PRIORITY.now);
+    const remaining = [...this.#observed.credentials.in(before.namespace)];
+    if (remaining.length >= MAX_PER_NAMESPACE) for (const other of remaining) this.#credential(other);
+  }
+
+  /** Of the credentials of one second, those with the lower uid go first: one that is created later can put another beyond the limit. */
+  #youngerSiblings(created: CredentialRecord): void {
+    if (!isNamespaced(created)) return;
+    const siblings = [...this.#observed.credentials.in(created.namespace)];
+    if (siblings.length <= MAX_PER_NAMESPACE) return;
+    for (const other of siblings) if (other.createdAt === created.createdAt && other.uid > created.uid) this.#credential(other);
+  }
+
+  /** Every other credential that wants the Secret of this name in the namespace. */
+  #others(credential: CredentialRef, namespace: string, secretName: string): void {
+    for (const other of this.#concerning(namespace)) {
+      if (other.secretName === secretName && credentialId(other) !== credentialId(credential)) this.#secret(other, namespace);
     }
   }
 
-  /** The policy that adds our names to pods came or went: each credential's status tells of it. */
-  podPolicy(): void {
-    for (const { name } of this.#credentials.all()) this.#credential(name);
+  /** Call when something changed that every status reports: the policy that adds names to pods, or the state of a watch. */
+  allCredentials(): void {
+    for (const credential of this.#observed.credentials.all()) this.#credential(credential);
   }
 
-  /** A source changed, or its watch came to know it. */
+  /** The rules for new pods may have changed, in the cluster or because a credential changed. */
+  rules(): void {
+    this.#add({ kind: 'rules' }, PRIORITY.now);
+  }
+
   source({ namespace, name }: Pick<ObjectRecord, 'namespace' | 'name'>): void {
-    for (const credential of this.#credentials.all()) {
-      if (sourcesOf(credential.spec).some((ref) => ref.namespace === namespace && ref.name === name)) this.#credential(credential.name);
+    for (const credential of this.#observed.credentials.readersOf(namespace)) {
+      if (sourcesOf(credential.spec).some((ref) => ref.namespace === namespace && ref.name === name)) this.#credential(credential);
     }
   }
 
-  /** The watch of the Secrets of one name came to know them. */
-  foreignKnown(secretName: string): void {
-    for (const credential of this.#credentials.all()) {
-      if (this.#byName || secretNameOf(credential) === secretName) this.#credential(credential.name);
-    }
-    // Only there may a credential wait for a name that it had before, and was a name not known before its watch was.
-    if (!this.#byName) return;
-    for (const { namespace, recorded } of this.#accounts.all()) if (recorded.includes(secretName)) this.#accountsIn(namespace);
+  /** A watch that these keys depend on became synced, failed or recovered. */
+  watchState(owners: Iterable<Key>): void {
+    for (const key of owners) this.#add(key, PRIORITY.now);
   }
 
   namespace(before: NamespaceRecord | undefined, after: NamespaceRecord | undefined): void {
     const { name } = (after ?? before) as NamespaceRecord;
-    const owners = new Set(Array.from(this.#managed.in(name), ({ labels }) => labels[LABEL.credentialUid]));
-    let concerned = false;
-    for (const intent of this.#intents.values()) {
-      const wants = [before, after].some((namespace) => namespace && isTarget(intent.spec, namespace));
-      if (!wants && !owners.has(intent.uid)) continue;
-      this.#secret(intent.name, name);
-      concerned = true;
+    const owners = new Set(Array.from(this.#observed.secrets.managedIn(name), credentialUidOf));
+    const intents = new Set([...this.#concerning(name, before), ...this.#concerning(name, after), ...this.#intentsOf(owners)]);
+    let isConcerned = false;
+    for (const intent of intents) {
+      const isSelected = [before, after].some((namespace) => namespace && maySelect({ ...intent, isConfined: false }, namespace));
+      if (!isSelected && !owners.has(intent.uid)) continue;
+      // It needs a finalizer first.
+      if (intent.isConfined && !isHome(intent, name)) this.#credential(intent);
+      this.#secret(intent, name);
+      isConcerned = true;
     }
-    if (concerned || this.#hasRecords(name)) this.#accountsIn(name);
+    if (isConcerned || this.#hasRecords(name)) this.#accountsIn(name);
+    this.#tenant(before, after);
+    if ([before, after].some((namespace) => namespace && this.#hasTenantRules(namespace))) this.rules();
+  }
+
+  /** Whether the rules for new pods may name the namespace, because a namespaced credential can reach it. */
+  #hasTenantRules(namespace: NamespaceRecord): boolean {
+    const { credentials } = this.#observed;
+    for (const home of credentials.homesReaching(namespace)) {
+      if (home !== '') for (const _ of credentials.in(home)) return true;
+    }
+    return false;
+  }
+
+  /** The credentials of a namespace depend on its tenant, and on whether it is Terminating. */
+  #tenant(before: NamespaceRecord | undefined, after: NamespaceRecord | undefined): void {
+    const { credentials } = this.#observed;
+    const { name } = (after ?? before) as NamespaceRecord;
+    const [was, is] = [before, after].map((namespace) => [credentials.tenantOf(namespace)?.value, namespace?.terminating].join());
+    if (was !== is) for (const credential of credentials.in(name)) this.#credential(credential);
+  }
+
+  /** The intents that can concern a namespace, as it is or was. */
+  #concerning(name: string, namespace = this.#observed.namespaces.get('', name)): Iterable<Intent> {
+    const homes = namespace ? this.#observed.credentials.homesReaching(namespace) : ['', name];
+    return this.#intents.intentsConcerning(name, homes);
+  }
+
+  #intentsOf(uids: ReadonlySet<string | undefined>): Intent[] {
+    return Array.from(uids).flatMap((uid) => {
+      const credential = uid === undefined ? undefined : this.#observed.credentials.byUid(uid);
+      return (credential && this.#intents.intentOf(credential)) ?? [];
+    });
   }
 
   account(before: AccountRecord | undefined, after: AccountRecord | undefined): void {
     const { namespace } = (after ?? before) as AccountRecord;
-    // Whether anybody wants it is for the plan to say: that takes the namespace, which may not have come yet.
-    if (this.#intents.size > 0 || before?.recorded.length || after?.recorded.length) this.#accountsIn(namespace);
+    // The plan decides whether a credential selects this account: the event of its namespace may come later.
+    if (this.#intents.hasIntents || before?.recorded.length || after?.recorded.length) this.#accountsIn(namespace);
     this.#podsIn(namespace);
+    if (before?.uid !== after?.uid || before?.cloud !== after?.cloud) this.#identity((after ?? before) as AccountRecord);
   }
 
-  /** A Secret of ours, or one under a name of ours. */
+  /** A managed Secret, or one under the name of a pull secret. */
   secret(before: SecretRecord | undefined, after: SecretRecord | undefined): void {
     const { namespace, name } = (after ?? before) as SecretRecord;
-    const uids = [before, after].map((secret) => secret?.labels[LABEL.credentialUid]);
-    for (const intent of this.#intents.values()) {
-      if (intent.secretName === name || uids.includes(intent.uid)) this.#secret(intent.name, namespace);
-    }
-    // A reference may hang on whether its Secret is there: one that was retained, or whose source is missing.
+    const owners = this.#intentsOf(new Set([before, after].map((secret) => secret && credentialUidOf(secret))));
+    const ofThatName = [...this.#concerning(namespace)].filter(({ secretName }) => secretName === name);
+    for (const intent of new Set([...owners, ...ofThatName])) this.#secret(intent, namespace);
+    // A reference can depend on its Secret: one that was retained, or one whose source is invalid.
     if (!before || !after) this.#accountsIn(namespace);
     this.#podsIn(namespace);
   }
 
-  /** A pending pod. Only those that wait for an image, or did, are of interest. */
-  pod(before: PodRecord | undefined, after: PodRecord | undefined): void {
-    const { namespace, name } = (after ?? before) as PodRecord;
-    if (before?.failing.length || after?.failing.length) this.#pod(namespace, name);
+  /** The state Secret of a credential, which another user may have changed or deleted. */
+  stateSecret(before: StateSecret | undefined, after: StateSecret | undefined): void {
+    const { credential: uid, ofNamespaced } = (after ?? before) as StateSecret;
+    const credential = this.#observed.credentials.byUid(uid) ?? (ofNamespaced === undefined ? undefined : parseQualifiedName(ofNamespaced));
+    if (credential) this.#add({ kind: 'state', credential: refOf(credential) }, PRIORITY.now);
   }
 
-  /** The watch of pending pods came to know them, failed or recovered. */
-  podsTurned(): void {
-    for (const credential of this.#credentials.all()) if (asksForRecovery(credential)) this.#credential(credential.name);
+  /** The Secret of a token, which another user may have changed or deleted. */
+  token({ name }: Pick<ObjectRecord, 'name'>): void {
+    this.#add({ kind: 'token', name }, PRIORITY.now);
+  }
+
+  /** A ServiceAccount that may be the identity behind a token. */
+  #identity({ namespace, name }: AccountRecord): void {
+    for (const credential of this.#observed.credentials.all()) {
+      const accounts = (credential.spec.registries ?? []).flatMap(({ token }) => (token && identityAccountOf(token)) ?? []);
+      if (accounts.some((ref) => ref.namespace === namespace && ref.name === name)) this.#credential(credential);
+    }
+  }
+
+  /** A pending pod. Only pods that wait for an image now or before the change matter. */
+  pod(before: PodRecord | undefined, after: PodRecord | undefined): void {
+    const { namespace, name } = (after ?? before) as PodRecord;
+    if (before?.failingImages.length || after?.failingImages.length) this.#pod(namespace, name);
   }
 
   #hasRecords(namespace: string): boolean {
-    for (const { recorded } of this.#accounts.in(namespace)) if (recorded.length > 0) return true;
+    for (const { recorded } of this.#observed.accounts.in(namespace)) if (recorded.length > 0) return true;
     return false;
   }
 
-  #credential(name: string): void {
-    this.#add({ kind: 'credential', name }, PRIORITY.now);
+  #credential(credential: CredentialRef): void {
+    this.#add({ kind: 'credential', credential: refOf(credential) }, PRIORITY.now);
   }
 
-  #secret(credential: string, namespace: string): void {
-    this.#add({ kind: 'secret', credential, namespace }, PRIORITY.now);
+  #secret(credential: CredentialRef, namespace: string): void {
+    this.#add({ kind: 'secret', credential: refOf(credential), namespace }, PRIORITY.now);
   }
 
   #podsIn(namespace: string): void {
-    for (const { name, failing } of this.#pods.view(PENDING)?.in(namespace) ?? []) if (failing.length > 0) this.#pod(namespace, name);
+    for (const { name, failingImages } of this.#observed.pods.view(PENDING)?.in(namespace) ?? []) {
+      if (failingImages.length > 0) this.#pod(namespace, name);
+    }
   }
 
-  /** A pod that hangs has waited for seconds at least: it does not go before a new namespace. */
+  /** A new namespace goes first: a stuck pod has already waited for seconds. */
   #pod(namespace: string, name: string): void {
     this.#add({ kind: 'pod', namespace, name }, PRIORITY.fanOut);
   }
 
   #accountsIn(namespace: string): void {
     this.#add({ kind: 'accounts', namespace }, PRIORITY.now);
+  }
+}
+
+/**
+ * Whether the credential may select the namespace. True if a fault of the program prevents the decision: then the key of this credential runs
+ * and reports the fault, and the other credentials continue.
+ */
+function maySelect(intent: Intent, namespace: NamespaceRecord): boolean {
+  try {
+    return selectsNamespace(intent, namespace);
+  } catch {
+    return true;
   }
 }

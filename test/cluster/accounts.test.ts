@@ -17,7 +17,7 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
   const recorded = async () => (await scene.account(namespace)).metadata.annotations?.['regcred.dev/pull-secrets'];
   const list = (...names: string[]) => names.map((name) => ({ name }));
 
-  it('keep others’ entries and their order, through placing and taking back', async () => {
+  it('keep the entries of others, and their order, when ours is added and removed', async () => {
     await scene.patchAccount(namespace, { imagePullSecrets: list('z', 'a', 'm') });
     await scene.credential();
     await scene.ready();
@@ -28,7 +28,7 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     expect(await recorded()).to.equal(undefined);
   });
 
-  it('keep an entry of our name that a person made', async () => {
+  it('keep an entry with our name that a person added', async () => {
     await scene.patchAccount(namespace, { imagePullSecrets: list(scene.name, 'a') });
     const before = await scene.account(namespace);
     await scene.credential();
@@ -40,12 +40,12 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     expect(await scene.account(namespace)).to.deep.equal(before);
   });
 
-  it('keep what somebody adds at the same time', async () => {
+  it('keep entries that another writer adds at the same time', async () => {
     await scene.credential();
-    // Another writer that adds entries as fast as it can, each with the resourceVersion it has read.
+    // The other writer adds entries as fast as it can, each with the resourceVersion that it read.
     const added: string[] = [];
     for (let at = 0; at < 20; at++) {
-      await eventually('the other writer gets through', async () => {
+      await eventually('the write of the other writer succeeds', async () => {
         const { metadata, imagePullSecrets = [] } = await scene.account(namespace);
         await scene.patchAccount(namespace, {
           metadata: { resourceVersion: metadata.resourceVersion },
@@ -60,7 +60,7 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     expect(names.filter((name) => name === scene.name)).to.have.lengthOf(1);
   });
 
-  it('record which names are ours', async () => {
+  it('get a record of the names that are ours', async () => {
     await scene.credential();
     await scene.credential({}, `${scene.name}-b`);
     await scene.ready();
@@ -68,7 +68,7 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     await eventually('both are recorded', async () => expect(await recorded()).to.equal(`${scene.name},${scene.name}-b`));
   });
 
-  it('lose a recorded name that nobody wants any more', async () => {
+  it('lose a recorded name that no credential needs any more', async () => {
     await scene.patchAccount(namespace, {
       metadata: { annotations: { 'regcred.dev/pull-secrets': 'long-gone' } },
       imagePullSecrets: list('long-gone', 'other'),
@@ -77,8 +77,8 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     expect(await recorded()).to.equal(undefined);
   });
 
-  it('are written under one stable field manager', async () => {
-    // The API server tracks managers only of objects that had a field of somebody's when they were made.
+  it('are written with one stable field manager', async () => {
+    // The API server tracks field managers only for an object that had managed fields when it was created.
     await scene.makeAccount(namespace, 'robot', {}, { team: 'a' });
     await scene.credential({ serviceAccounts: { names: ['robot'] } });
     await scene.ready();
@@ -86,7 +86,7 @@ describe('The imagePullSecrets of a ServiceAccount', () => {
     expect(managedFields.map(({ manager }) => manager)).to.include('regcred');
   });
 
-  it('survive kubectl apply of an account without the field, by client and by server', async () => {
+  it('survive kubectl apply, client-side and server-side, of an account without the field', async () => {
     await scene.credential();
     await scene.ready();
     const manifest = JSON.stringify({

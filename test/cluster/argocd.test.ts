@@ -18,13 +18,13 @@ interface Status {
   readonly conditions?: readonly { readonly type: string; readonly status: string }[];
 }
 
-/** A RegistryCredential at one moment, and what Flux made of it then. */
+/** A RegistryCredential at one moment, and the status that the expressions for Flux gave it then. */
 interface Shot {
   readonly object: KubeObject;
   readonly flux: string;
 }
 
-describe('The health of a RegistryCredential', () => {
+describe('The health in GitOps tools', () => {
   let cluster: Cluster;
   let scene: Scene;
   let lua: string;
@@ -37,7 +37,7 @@ describe('The health of a RegistryCredential', () => {
     scene = cluster.scene();
     const fluxSays = await askFlux(scene);
     const shoot = async (what: string) => void shots.set(what, { object: await scene.credentialObject(), flux: await fluxSays() });
-    /** While nobody looks at the cluster. */
+    /** Stops the operator while the work is done, so that nothing reacts to it. */
     const frozen = async (work: () => Promise<unknown>) => {
       cluster.operator.signal('SIGSTOP');
       await work().finally(() => cluster.operator.signal('SIGCONT'));
@@ -48,17 +48,21 @@ describe('The health of a RegistryCredential', () => {
     const letCreate = await holdSecrets(scene, namespace);
     await frozen(async () => {
       await scene.credential();
-      await shoot('that no operator has seen yet');
+      await shoot('that no operator has observed yet');
     });
     await eventually('one of two is placed', async () => expect((await scene.status()).summary).to.equal('1/2'));
     await scene.ready('Unknown', 'Placing');
-    await shoot('that is being placed');
+    await shoot('that is being synced');
     await letCreate();
     await scene.ready();
-    await shoot('that is in place everywhere');
+    await shoot('that is synced everywhere');
+    await scene.patchSecret(SOURCES, { metadata: { annotations: { 'regcred.dev/expires-at': '2020-01-31T00:00:00Z' } } });
+    await eventually('it has expired', async () => expect((await scene.condition('Expiring')).reason).to.equal('Expired'));
+    await shoot('whose password has expired');
+    await scene.patchSecret(SOURCES, { metadata: { annotations: { 'regcred.dev/expires-at': null } } });
     await frozen(async () => {
       await scene.patchCredential({ conflictPolicy: 'Adopt' });
-      await shoot('that was in place before its spec changed');
+      await shoot('that was synced before its spec changed');
     });
     await scene.ready();
     await scene.deleteSecret(SOURCES);
@@ -73,7 +77,7 @@ describe('The health of a RegistryCredential', () => {
     const letDelete = await holdSecrets(scene, namespace);
     await frozen(async () => {
       await scene.deleteCredential();
-      await shoot('whose deletion no operator has seen yet');
+      await shoot('whose deletion no operator has observed yet');
     });
     await scene.ready('Unknown', 'Deleting');
     await shoot('that is being deleted');
@@ -88,17 +92,23 @@ describe('The health of a RegistryCredential', () => {
   };
 
   const table: Record<string, { argo: string; says: string[]; kstatus: string; flux: string }> = {
-    'that no operator has seen yet': {
+    'that no operator has observed yet': {
       argo: 'Progressing',
-      says: ['has not looked at this spec yet', 'kubectl get pods'],
+      says: ['has not observed this spec yet', 'kubectl get pods'],
       kstatus: 'InProgress',
       flux: 'InProgress',
     },
-    'that is being placed': { argo: 'Progressing', says: ['Placing: ', 'in 1 of 2 namespaces'], kstatus: 'InProgress', flux: 'InProgress' },
-    'that is in place everywhere': { argo: 'Healthy', says: ['Synced: ', 'in 2 namespaces'], kstatus: 'Current', flux: 'Current' },
-    'that was in place before its spec changed': {
+    'that is being synced': { argo: 'Progressing', says: ['Placing: ', 'in 1 of 2 namespaces'], kstatus: 'InProgress', flux: 'InProgress' },
+    'that is synced everywhere': { argo: 'Healthy', says: ['Synced: ', 'in 2 namespaces'], kstatus: 'Current', flux: 'Current' },
+    'whose password has expired': {
+      argo: 'Healthy',
+      says: ['Synced: ', 'Expired: ', `${SOURCES}/`],
+      kstatus: 'Current',
+      flux: 'Current',
+    },
+    'that was synced before its spec changed': {
       argo: 'Progressing',
-      says: ['has not looked at this spec yet'],
+      says: ['has not observed this spec yet'],
       kstatus: 'InProgress',
       flux: 'InProgress',
     },
@@ -108,39 +118,98 @@ describe('The health of a RegistryCredential', () => {
       kstatus: 'InProgress',
       flux: 'Failed',
     },
-    'that is suspended': { argo: 'Suspended', says: ['Suspended: ', 'out of Git'], kstatus: 'InProgress', flux: 'InProgress' },
-    'whose deletion no operator has seen yet': {
+    'that is suspended': {
+      argo: 'Suspended',
+      says: ['Suspended: ', 'remove spec.suspend in Git'],
+      kstatus: 'InProgress',
+      flux: 'InProgress',
+    },
+    'whose deletion no operator has observed yet': {
       argo: 'Progressing',
-      says: ['has not begun to take back', 'regcred.dev/cleanup', 'kubectl get pods'],
+      says: ['has not started the cleanup yet', 'regcred.dev/cleanup', 'kubectl get pods'],
       kstatus: 'Terminating',
       flux: 'InProgress',
     },
     'that is being deleted': {
       argo: 'Progressing',
-      says: ['Deleting: Taking back', 'regcred.dev/cleanup'],
+      says: ['Deleting: Cleaning up', 'regcred.dev/cleanup'],
       kstatus: 'Terminating',
       flux: 'InProgress',
     },
   };
   for (const [which, { argo, says, kstatus, flux }] of Object.entries(table)) {
-    it(`${which} is ${argo} to Argo CD, with the sentence that tells why, and ${kstatus} to kstatus; ${flux} by the expressions for Flux`, () => {
+    it(`of a RegistryCredential ${which} is ${argo} in Argo CD, with a message that says why; ${kstatus} in kstatus; ${flux} in Flux`, () => {
       const shot = shots.get(which) as Shot;
       const { status, message, deletionMessage } = askArgo('health.lua', shot.object);
       expect(status).to.equal(argo);
       for (const words of says) expect(message).to.contain(words);
-      // Argo CD takes no other message of what is being deleted.
+      // Argo CD shows no other message for an object that is being deleted.
       expect(deletionMessage).to.equal(kstatus === 'Terminating' ? message : undefined);
       expect(kstatusOf(shot.object)).to.equal(kstatus);
       expect(shot.flux).to.equal(flux);
     });
   }
 
-  it('is that of an Application, whatever that is, and Progressing before it has one', () => {
-    expect(askArgo('application-health.lua', {})).to.include({ status: 'Progressing' });
-    expect(askArgo('application-health.lua', { status: { health: { status: 'Degraded' } } })).to.include({ status: 'Degraded' });
+  const application = (health: string, sync: string, automated?: object, status: object = {}) => ({
+    spec: { syncPolicy: automated && { automated } },
+    status: { health: { status: health }, sync: { status: sync }, ...status },
   });
+  const operation = (phase: string, finishedAt: string | undefined, reconciledAt: string) => ({
+    operationState: { phase, finishedAt: finishedAt && `2026-01-31T${finishedAt}Z` },
+    reconciledAt: `2026-01-31T${reconciledAt}Z`,
+  });
+  const succeeded = operation('Succeeded', '09:59:59', '10:00:00');
+  const history = [{ id: 0, revision: 'abc' }];
+  const applications: Record<string, { object: object; want: string }> = {
+    'that Argo CD has not compared yet': { object: {}, want: 'Progressing' },
+    'that is Degraded': { object: application('Degraded', 'OutOfSync', {}), want: 'Degraded' },
+    'that is Healthy and Synced': { object: application('Healthy', 'Synced', {}), want: 'Healthy' },
+    'that syncs by itself, before its first sync': { object: application('Healthy', 'OutOfSync', {}), want: 'Progressing' },
+    'that syncs by itself, and could never be compared': { object: application('Healthy', 'Unknown', {}), want: 'Progressing' },
+    'whose first sync runs': {
+      object: application('Healthy', 'OutOfSync', {}, operation('Running', undefined, '10:00:00')),
+      want: 'Progressing',
+    },
+    'whose first sync failed, and is tried again': {
+      object: application('Healthy', 'OutOfSync', {}, operation('Running', '09:59:59', '10:00:00')),
+      want: 'Progressing',
+    },
+    'whose first sync failed': {
+      object: application('Healthy', 'OutOfSync', {}, operation('Failed', '09:59:59', '10:00:00')),
+      want: 'Progressing',
+    },
+    'whose first sync succeeded after the last comparison': {
+      object: application('Healthy', 'OutOfSync', {}, operation('Succeeded', '10:00:00', '09:59:59')),
+      want: 'Progressing',
+    },
+    'whose first sync succeeded in the second of the last comparison': {
+      object: application('Healthy', 'OutOfSync', {}, operation('Succeeded', '10:00:00', '10:00:00')),
+      want: 'Progressing',
+    },
+    'with a drift without selfHeal, or objects that are not pruned, after a sync': {
+      object: application('Healthy', 'OutOfSync', { selfHeal: false, prune: false }, succeeded),
+      want: 'Healthy',
+    },
+    'that is Degraded and has drifted after a sync': { object: application('Degraded', 'OutOfSync', {}, succeeded), want: 'Degraded' },
+    'that cannot be compared after a sync, because Git is down': {
+      object: application('Healthy', 'Unknown', { selfHeal: true }, succeeded),
+      want: 'Healthy',
+    },
+    'whose second sync runs': {
+      object: application('Healthy', 'OutOfSync', {}, { ...operation('Running', undefined, '10:00:00'), history }),
+      want: 'Progressing',
+    },
+    'whose second sync failed': {
+      object: application('Healthy', 'OutOfSync', {}, { ...operation('Failed', '09:59:59', '10:00:00'), history }),
+      want: 'Healthy',
+    },
+    'that a person syncs': { object: application('Healthy', 'OutOfSync'), want: 'Healthy' },
+    'whose automated sync is off': { object: application('Healthy', 'OutOfSync', { enabled: false }), want: 'Healthy' },
+  };
+  for (const [which, { object, want }] of Object.entries(applications))
+    it(`of an Application ${which} is ${want}`, () => expect(askArgo('application-health.lua', object)).to.include({ status: want }));
 
-  it('is told to Argo CD in a ConfigMap that takes nothing away from what others keep there', async () => {
+  it('is configured by a ConfigMap that keeps the keys of others in argocd-cm', async () => {
     const namespace = await scene.namespace();
     const theirs = (data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace }, data });
     const config = parse(text('argocd-cm.yaml'));
@@ -157,25 +226,26 @@ describe('The health of a RegistryCredential', () => {
     expect(data).to.deep.equal({
       url: 'https://argo.example.com',
       'resource.customizations.health.regcred.dev_RegistryCredential': text('health.lua'),
+      'resource.customizations.health.regcred.dev_NamespacedRegistryCredential': text('health.lua'),
       'resource.customizations.health.argoproj.io_Application': text('application-health.lua'),
     });
   });
 });
 
-/** What kstatus, which Flux waits by, makes of an object: pkg/kstatus/status/{generic,status}.go in sigs.k8s.io/cli-utils. */
+/** The status of an object in kstatus, which Flux uses to wait: pkg/kstatus/status/{generic,status}.go in sigs.k8s.io/cli-utils. */
 function kstatusOf({ metadata, status }: KubeObject): string {
   const { observedGeneration, conditions = [] } = (status ?? {}) as Status;
   if (metadata.deletionTimestamp) return 'Terminating';
   if (observedGeneration !== undefined && observedGeneration !== metadata.generation) return 'InProgress';
-  // These would go before Ready. We have none of them.
+  // kstatus would evaluate these conditions before Ready. We have none of them.
   expect(conditions.map(({ type }) => type)).to.not.include.members(['Reconciling', 'Stalled']);
   const ready = conditions.find(({ type }) => type === 'Ready');
   return ready && ready.status !== 'True' ? 'InProgress' : 'Current';
 }
 
 /**
- * What the healthCheckExprs in docs/gitops.md make of a RegistryCredential. Flux evaluates them with the same CEL as the API
- * server, which is asked here: by a policy that refuses a write with the answer.
+ * The status that the healthCheckExprs in docs/gitops.md give to a RegistryCredential. Flux evaluates them with the same CEL as the
+ * API server. The test asks the API server: a policy refuses each marked write, and its message has the answer.
  */
 async function askFlux(scene: Scene): Promise<() => Promise<string>> {
   const objects = yamlIn(readFileSync(join(ROOT, 'docs/gitops.md'), 'utf8')).flatMap((block) =>
@@ -264,12 +334,12 @@ describe('The Applications for Argo CD', () => {
     rendered = parseAllDocuments(await cluster.kubectl('kustomize', directory)).map((one) => one.toJS());
   });
 
-  it('come in waves: the projects, the operator, the credentials', () => {
+  it('sync in waves: the projects, the operator, the credentials', () => {
     const waves = [...projects, operator, credentials].map(({ metadata }) => Number(metadata.annotations['argocd.argoproj.io/sync-wave']));
     expect(waves).to.deep.equal([-1, -1, 0, 1]);
   });
 
-  it('stay within their projects, by repository and destination', () => {
+  it('stay within the repositories and destinations of their projects', () => {
     for (const application of [operator, credentials]) {
       const { sourceRepos, destinations } = projectOf(application).spec;
       const { source, destination } = application.spec;
@@ -278,7 +348,7 @@ describe('The Applications for Argo CD', () => {
     }
   });
 
-  it('of the operator may do just what installing it takes', () => {
+  it('of the operator may create exactly the kinds that its installation needs', () => {
     const { clusterResourceWhitelist, namespaceResourceWhitelist, destinations } = projectOf(operator).spec;
     const group = (apiVersion: string) => (apiVersion.includes('/') ? apiVersion.replace(/\/.*/, '') : '');
     const kinds = (objects: typeof rendered) => objects.map(({ apiVersion, kind }) => ({ group: group(apiVersion), kind }));
@@ -292,27 +362,29 @@ describe('The Applications for Argo CD', () => {
     ]);
   });
 
-  it('of the credentials may make no Secret, and of what is cluster-wide nothing but RegistryCredentials', () => {
+  it('of the credentials may not create a Secret, and no cluster-wide kind except RegistryCredential', () => {
     const { clusterResourceWhitelist, namespaceResourceWhitelist } = projectOf(credentials).spec;
     expect(clusterResourceWhitelist).to.deep.equal([{ group: 'regcred.dev', kind: 'RegistryCredential' }]);
     expect(namespaceResourceWhitelist.map(({ kind }) => kind)).to.deep.equal(['ExternalSecret', 'SealedSecret']);
   });
 
-  it('keep the CustomResourceDefinition and the namespace with the sources when the operator goes, and nothing else', () => {
+  it('keep only the CustomResourceDefinitions and the namespace of the sources when the operator is deleted', () => {
     const kept = rendered.filter(
       ({ metadata }) => metadata.annotations?.['argocd.argoproj.io/sync-options'] === 'Prune=false,Delete=false',
     );
-    expect(kept.map(({ kind }) => kind)).to.have.members(['CustomResourceDefinition', 'Namespace']);
+    const definitions = rendered.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(kept.filter(({ kind }) => kind === 'CustomResourceDefinition')).to.deep.equal(definitions);
+    expect(new Set(kept.map(({ kind }) => kind))).to.deep.equal(new Set(['CustomResourceDefinition', 'Namespace']));
     for (const { metadata } of [operator, credentials])
       expect(metadata.finalizers).to.deep.equal(['resources-finalizer.argocd.argoproj.io']);
   });
 
-  it('say where the image is', () => {
+  it('set the image of the operator', () => {
     const deployment = rendered.find(({ kind }) => kind === 'Deployment') as KubeObject;
     expect(JSON.stringify(deployment.spec)).to.contain('"image":"registry.example.com/regcred:0.1.0"');
   });
 
-  it('are what can be applied once the operator’s is: nothing that it installs is refused', async () => {
+  it('of the operator render objects that the API server accepts', async () => {
     const file = join(cluster.controlPlane.scratch, 'argocd.json');
     writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: rendered }));
     await cluster.kubectl('apply', '--dry-run=server', '-f', file);

@@ -5,34 +5,44 @@ import { expect } from 'chai';
 import { type Cluster, theCluster } from '../support/cluster.ts';
 import { leads, startOperator } from '../support/operator.ts';
 
+/** The program, and the clouds that it loads on demand. */
+const PROGRAM = ['cloud-aws.js', 'cloud-azure.js', 'cloud-google.js', 'main.js'];
+
 type Command = readonly [string, ...string[]];
 
-/** Puts a program into a file system of its own that cannot be written. */
+/** Runs a program in a root directory of its own that is read-only. */
 const alone = (root: string): Command => {
   const script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && cd "$1" && shift && exec "$@"';
   const user = 'setpriv --no-new-privs chroot --userspec=65532:65532 --groups='.split(' ');
   return ['unshare', '--mount', 'sh', '-ec', script, 'sh', root, ...user, root];
 };
 
-/** Why that cannot be done on this machine; undefined where it can. */
+/** The reason why this machine cannot do that; undefined if it can. */
 function whyNot(): string | undefined {
-  if (process.getuid?.() !== 0) return 'it takes root to mount and to become another user';
+  if (process.getuid?.() !== 0) return 'only root can mount and switch to another user';
   const [program, ...args] = alone('/');
   const { status, stderr, error } = spawnSync(program, [...args, '/bin/true'], { encoding: 'utf8' });
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
 const cannot = whyNot();
-const instead = cannot === undefined ? '' : ` (not as another user in a file system of its own, as CI runs the image: ${cannot})`;
+const instead =
+  cannot === undefined ? '' : ` (this machine cannot run it as another user on a read-only root, as CI runs the image: ${cannot})`;
 
-// There is no Docker here, so this is what the image has, put together by hand.
-describe('The bundle, with nothing but Node.js', () => {
+/** As the image starts the program. */
+function entryPoint(): string[] {
+  const [, list = '[]'] = /^ENTRYPOINT (.+)$/m.exec(readFileSync('Dockerfile', 'utf8')) ?? [];
+  return JSON.parse(list) as string[];
+}
+
+// Docker is not available here: the test puts the files of the image together itself.
+describe('The bundle, with only Node.js', () => {
   let cluster: Cluster;
   let root: string;
   before(async () => {
     cluster = await theCluster();
     root = mkdtempSync(join(cluster.controlPlane.scratch, 'root-'));
     chmodSync(root, 0o755);
-    put('dist/main.js', '/app/main.js');
+    for (const file of PROGRAM) put(`dist/${file}`, `/app/${file}`);
     put(cluster.kubeconfig, '/config', 0o444);
   });
 
@@ -42,7 +52,7 @@ describe('The bundle, with nothing but Node.js', () => {
     chmodSync(join(root, at), mode);
   }
 
-  /** Does the operator's whole work with this one in its place. */
+  /** Replaces the operator with this command, and checks that it does all of its work. */
   async function works(command: Command, kubeconfig: string, look: (pid: number) => void): Promise<void> {
     await cluster.restart(async () => {
       const operator = startOperator({ command, kubeconfig });
@@ -64,22 +74,34 @@ describe('The bundle, with nothing but Node.js', () => {
     });
   }
 
-  it(`needs no file but itself and its kubeconfig, and writes none: Node.js itself refuses all else${instead}`, async () => {
+  // An operator without cloud tokens loads none of them, and one with cloud tokens gets the network from main.js.
+  it('has each cloud in a small file of its own, without a copy of the network', () => {
+    for (const file of PROGRAM.filter((file) => file.startsWith('cloud-'))) {
+      const text = readFileSync(`dist/${file}`, 'utf8');
+      expect(text.length, file).to.be.within(1000, 32_768);
+      const used = Array.from(text.matchAll(/(?:from|import|require)\s*\(?\s*["']([\w:/.-]+)["']/g), ([, name]) =>
+        name?.replace(/^node:/, ''),
+      );
+      expect(['module', 'crypto', 'url', 'querystring'], file).to.include.members(used);
+    }
+  });
+
+  it(`reads only itself and its kubeconfig, no cloud, and writes no file: Node.js denies everything else${instead}`, async () => {
     const reads = ['/app/main.js', '/config'].map((file) => `--allow-fs-read=${join(root, file)}`);
     await works([process.execPath, '--permission', ...reads, join(root, '/app/main.js')], join(root, '/config'), () => {});
   });
 
   if (cannot !== undefined) return;
-  describe('as user 65532, from a file system that has nothing else and cannot be written', () => {
+  describe('as user 65532, on a read-only file system without other files', () => {
     let command: Command;
     before(() => {
       put(process.execPath, '/nodejs/bin/node');
       const { stdout } = spawnSync('ldd', [process.execPath], { encoding: 'utf8' });
       for (const [library] of stdout.matchAll(/\/\S+\.so\S*/g)) put(library, library);
-      command = [...alone(root), '/nodejs/bin/node', '/app/main.js'];
+      command = [...alone(root), ...entryPoint()];
     });
 
-    it('it does its whole work', async () => {
+    it('does all the work of the operator', async () => {
       await works(command, '/config', (pid) => {
         const status = readFileSync(`/proc/${pid}/status`, 'utf8');
         expect(status)
@@ -88,12 +110,12 @@ describe('The bundle, with nothing but Node.js', () => {
         expect(status)
           .to.match(/^CapEff:\s+0+$/m)
           .and.match(/^NoNewPrivs:\s+1$/m);
-        expect(readdirSync(`/proc/${pid}/root/app`)).to.deep.equal(['main.js']);
+        expect(readdirSync(`/proc/${pid}/root/app`)).to.deep.equal(PROGRAM);
         expect(readFileSync(`/proc/${pid}/mountinfo`, 'utf8')).to.match(/ \/ ro[, ]/);
       });
     });
 
-    it('it is a command line as well', () => {
+    it('works as a command line, too', () => {
       const [program, ...args] = command;
       const run = (...more: string[]) =>
         spawnSync(program, [...args, ...more], { encoding: 'utf8', env: { PATH: process.env.PATH }, input: 'sample-password' });

@@ -5,12 +5,12 @@ import { auditedSince, endOf } from '../support/audit.ts';
 import { type Cluster, type KubeObject, type Scene, SOURCES, startCluster, stopCluster } from '../support/cluster.ts';
 import { allowWrites, denyWrites } from '../support/denial.ts';
 import { eventually } from '../support/eventually.ts';
-import { install, leads, writeKubeconfig } from '../support/operator.ts';
-import { kubectlWithPlugin, type Said } from '../support/plugin.ts';
+import { expireLease, install, leads, writeKubeconfig } from '../support/operator.ts';
+import { kubectlWithPlugin, type PluginRun } from '../support/plugin.ts';
 
 const CRD = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/registrycredentials.regcred.dev';
 
-// On a cluster of its own: it is about all that regcred has made there, and about operators that are no more.
+// This needs a cluster of its own: the command removes everything that regcred created in the cluster, with and without an operator.
 describe('kubectl regcred cleanup', () => {
   let cluster: Cluster;
   let scene: Scene;
@@ -32,14 +32,14 @@ describe('kubectl regcred cleanup', () => {
   }
   const operatorStops = () => cluster.operator.stop();
 
-  /** Everything that a cleanup might touch, to the last byte. */
+  /** Everything that a cleanup might change, with all fields, apart from state Secrets: the garbage collector deletes those of earlier tests. */
   async function everything(): Promise<KubeObject[]> {
     const lists = await Promise.all(
       ['/api/v1/secrets', '/api/v1/serviceaccounts', '/apis/regcred.dev/v1alpha1/registrycredentials'].map((path) =>
         scene.api.call<{ items: KubeObject[] }>('GET', path),
       ),
     );
-    return lists.flatMap(({ items }) => items);
+    return lists.flatMap(({ items }) => items).filter(({ metadata }) => metadata.labels?.['regcred.dev/state'] === undefined);
   }
 
   async function nothingLeftIn(namespaces: readonly string[], name = scene.name): Promise<void> {
@@ -51,12 +51,12 @@ describe('kubectl regcred cleanup', () => {
     }
   }
 
-  const ends = (code: number, said: Said) => expect(said.code, said.stdout + said.stderr).to.equal(code);
+  const ends = (code: number, said: PluginRun) => expect(said.code, said.stdout + said.stderr).to.equal(code);
 
-  describe('where an operator runs', () => {
+  describe('with an operator', () => {
     before(operatorRuns);
 
-    it('deletes the RegistryCredentials, and waits until the operator has taken back what they made', async () => {
+    it('deletes the RegistryCredentials, and waits until the operator has cleaned up', async () => {
       const namespaces = await scene.placed(3);
       const from = endOf(cluster.controlPlane.auditLog);
       const said = await carriedOut([scene.name]);
@@ -71,24 +71,26 @@ describe('kubectl regcred cleanup', () => {
       expect(deleted.map(({ namespace }) => namespace)).to.have.members(namespaces);
     });
 
-    it('says before that it will be the operator that does it', async () => {
+    it('says in a dry run that the operator will clean up', async () => {
       await scene.placed(1);
       const said = await cleanup([scene.name]);
       ends(1, said);
-      expect(said.stderr).to.match(/The operator \(Lease regcred-system\/regcred, held by \S+\) runs: it takes back what they made/);
+      expect(said.stderr).to.match(
+        /The operator \(Lease regcred-system\/regcred, held by \S+\) runs\. It cleans up as soon as they are deleted/,
+      );
       ends(0, await carriedOut([scene.name]));
     });
 
-    it('says what keeps it from it when it takes too long, and finishes by itself when the operator is killed over it', async () => {
+    it('reports the cause if the cleanup takes too long, and finishes it if the operator is killed', async () => {
       const namespaces = await scene.placed(2);
       await denyWrites(scene, namespaces[0] as string);
       const late = await carriedOut([scene.name, '--timeout', '2']);
       ends(1, late);
-      expect(late.stderr).to.contain('this namespace is closed').and.contain('is not done with that after 2 s');
+      expect(late.stderr).to.contain('this namespace is closed').and.contain('has not finished after 2 s');
 
       let killed = false;
       const said = await kubectl(['regcred', 'cleanup', scene.name, '--dry-run=none'], '', {}, (stderr) => {
-        if (killed || !stderr.includes('takes back what 1 of them made')) return;
+        if (killed || !stderr.includes('is cleaning up; 1 credential is left')) return;
         killed = true;
         cluster.operator.signal('SIGKILL');
       });
@@ -98,14 +100,15 @@ describe('kubectl regcred cleanup', () => {
       await scene.credentialGone();
       await nothingLeftIn(namespaces);
       await allowWrites(scene, namespaces[0] as string);
+      await expireLease(scene.api, 'regcred-system');
       await operatorRuns();
     });
   });
 
-  describe('where the operator is gone', () => {
+  describe('without an operator', () => {
     before(operatorStops);
 
-    /** What has been placed, and no operator any more. */
+    /** Places copies, then stops the operator. */
     async function placedAndGone(count: number, spec?: Parameters<Scene['placed']>[1]): Promise<string[]> {
       await operatorRuns();
       const namespaces = await scene.placed(count, spec);
@@ -113,30 +116,57 @@ describe('kubectl regcred cleanup', () => {
       return namespaces;
     }
 
-    it('first only says what it would do, each step, and changes nothing', async () => {
+    it('prints each step in a dry run, and changes nothing', async () => {
       const [namespace] = (await placedAndGone(1)) as [string];
       const before = await everything();
+      const { metadata } = await scene.credentialObject();
+      const state = `regcred-state-${metadata.uid}`;
       const steps = (how: string) =>
         [
           `registrycredential.regcred.dev "${scene.name}" deleted (${how})`,
-          `serviceaccount "default" patched in ${namespace} namespace: imagePullSecrets without ${scene.name} (${how})`,
+          `serviceaccount "default" patched in ${namespace} namespace: removed ${scene.name} from imagePullSecrets (${how})`,
           `secret "${scene.name}" deleted from ${namespace} namespace (${how})`,
-          `registrycredential.regcred.dev "${scene.name}" patched: without the finalizer regcred.dev/cleanup (${how})`,
+          `secret "${state}" deleted from regcred-system namespace (${how})`,
+          `pullsecretrules.regcred.dev "regcred" deleted (${how})`,
+          `registrycredential.regcred.dev "${scene.name}" patched: removed the finalizer regcred.dev/cleanup (${how})`,
           '',
         ].join('\n');
       const plain = await cleanup([scene.name]);
       expect(plain).to.deep.equal({
         code: 1,
         stdout: steps('dry run'),
-        stderr: `Nothing was done yet. No operator runs: this command does all of it by itself.\nTo do it: kubectl regcred cleanup ${scene.name} --dry-run=none\n`,
+        stderr: `Nothing was done yet. No operator runs, so this command does all of it.\nTo do it: kubectl regcred cleanup ${scene.name} --dry-run=none\n`,
       });
       const asked = await cleanup([scene.name, '--dry-run=server']);
       expect(asked).to.deep.include({ code: 1, stdout: steps('server dry run') });
       expect(await everything()).to.deep.equal(before);
+      await scene.secretIn('regcred-system', state);
       ends(0, await carriedOut([scene.name]));
+      await scene.secretGone('regcred-system', state);
     });
 
-    it('takes back all of one that hangs on its finalizer after the operator was killed, and nothing of others', async () => {
+    it('removes its name from the rules for new pods, and deletes them with the last credential', async () => {
+      const rules = () => scene.api.call<{ spec: object }>('GET', '/apis/regcred.dev/v1alpha1/pullsecretrules/regcred');
+      const other = cluster.scene();
+      await operatorRuns();
+      await scene.placed(1);
+      await other.placed(1);
+      await eventually('the rules have both names', async () => {
+        const text = JSON.stringify((await rules()).spec);
+        for (const { name } of [scene, other]) expect(text).to.contain(`"${name}"`);
+      });
+      await operatorStops();
+      const said = await carriedOut([scene.name]);
+      ends(0, said);
+      expect(said.stdout).to.contain(`pullsecretrules.regcred.dev "regcred" patched: removed ${scene.name}\n`);
+      const { spec } = await rules();
+      expect(JSON.stringify(spec)).to.contain(`{"name":"${other.name}"}`).and.not.contain(`{"name":"${scene.name}"}`);
+      expect(spec).to.include.keys('names', 'prefixes', 'labels');
+      ends(0, await carriedOut(['--all']));
+      await scene.gone('the rules', rules);
+    });
+
+    it('cleans up a credential that waits for its finalizer, and nothing of other credentials', async () => {
       await operatorRuns();
       const namespaces = await scene.placed(3);
       const [first, second] = namespaces as [string, string, string];
@@ -150,35 +180,36 @@ describe('kubectl regcred cleanup', () => {
       await scene.patchAccount(first, { imagePullSecrets: [{ name: 'theirs' }, ...[scene.name, beside.name].map((name) => ({ name }))] });
       await cluster.operator.stop('SIGKILL');
       await scene.deleteCredential();
-      // While nobody looked, somebody made ours theirs in one namespace.
+      // Without an operator, another user replaces our Secret in one namespace.
       await scene.deleteSecret(second);
       const foreign = await scene.secret(second, scene.name, 'Opaque', { other: 'sample-of-others' });
-      const besides = await Promise.all(namespaces.map((namespace) => scene.secretIn(namespace, beside.name)));
+      const copiesOfBeside = await Promise.all(namespaces.map((namespace) => scene.secretIn(namespace, beside.name)));
       expect((await scene.credentialObject()).metadata.finalizers).to.deep.equal(['regcred.dev/cleanup']);
 
       const said = await carriedOut([scene.name]);
       ends(0, said);
-      expect(said.stderr).to.contain('looking whether it is renewed');
+      expect(said.stderr).to.contain('Checking whether the operator still runs');
       await scene.credentialGone();
       for (const namespace of [first, namespaces[2] as string]) await scene.secretGone(namespace);
       expect(await scene.secretIn(second)).to.deep.equal(foreign);
-      expect(await Promise.all(namespaces.map((namespace) => scene.secretIn(namespace, beside.name)))).to.deep.equal(besides);
+      expect(await Promise.all(namespaces.map((namespace) => scene.secretIn(namespace, beside.name)))).to.deep.equal(copiesOfBeside);
       expect(await scene.pullSecrets(first)).to.deep.equal(['theirs', beside.name]);
       expect(await scene.pullSecrets(second)).to.deep.equal([beside.name]);
       expect((await scene.account(first)).metadata.annotations).to.deep.equal({ 'regcred.dev/pull-secrets': beside.name });
 
-      // And an operator that comes back finds nothing to mend.
+      // An operator that starts again finds nothing to repair.
+      await expireLease(scene.api, 'regcred-system');
       await operatorRuns();
       await beside.ready();
       ends(0, await carriedOut([beside.name]));
       await operatorStops();
     });
 
-    it('may be run again: it says that there is nothing left', async () => {
+    it('can be run again, and reports that nothing is left', async () => {
       const namespaces = await placedAndGone(1);
       ends(0, await carriedOut([scene.name]));
       await nothingLeftIn(namespaces);
-      const again = await carriedOut([scene.name]);
+      const again = await carriedOut([scene.name, '--ignore-not-found']);
       expect(again).to.deep.equal({
         code: 0,
         stdout: '',
@@ -186,7 +217,7 @@ describe('kubectl regcred cleanup', () => {
       });
     });
 
-    it('under Retain keeps every Secret and every reference, without the owner whose end would take them along', async () => {
+    it('keeps every Secret and reference under Retain, but removes the owner references', async () => {
       const [namespace, other] = (await placedAndGone(2)) as [string, string];
       await scene.patchCredential({ deletionPolicy: 'Retain' });
       const account = await scene.account(namespace);
@@ -198,27 +229,27 @@ describe('kubectl regcred cleanup', () => {
       const kept = await scene.secretIn(namespace);
       expect([kept.data, kept.metadata.uid, kept.metadata.ownerReferences]).to.deep.equal([data, metadata.uid, undefined]);
       expect(await scene.account(namespace)).to.deep.equal(account);
-      // Nor does a later cleanup of everything take them for leftovers.
+      // A later cleanup of everything keeps them, too.
       const before = await everything();
       ends(0, await carriedOut(['--all']));
       expect(await everything()).to.deep.equal(before);
       for (const one of [namespace, other]) await scene.deleteSecret(one);
     });
 
-    it('leaves one that others keep, says so, and has taken back all the same', async () => {
+    it('reports a credential with the finalizers of others, but removes everything that it created', async () => {
       const namespaces = await placedAndGone(1);
       const path = `/apis/regcred.dev/v1alpha1/registrycredentials/${scene.name}`;
       await scene.patch(path, { metadata: { finalizers: ['regcred.dev/cleanup', 'example.com/hold'] } });
       const said = await carriedOut([scene.name]);
       ends(1, said);
-      expect(said.stderr).to.contain(`${scene.name} is still there, for the finalizers of others: example.com/hold.`);
+      expect(said.stderr).to.contain(`${scene.name} is still there because of the finalizers of others: example.com/hold.`);
       await nothingLeftIn(namespaces);
       await scene.patch(path, { metadata: { finalizers: null } });
       await scene.credentialGone();
     });
 
-    describe('with less than all rights', () => {
-      /** A kubeconfig of somebody who may do this, by `kubectl create clusterrole` and role. */
+    describe('with missing rights', () => {
+      /** Creates a user with these rights, each written as for `kubectl create clusterrole`: `verbs resources`. Returns a kubeconfig. */
       async function person(name: string, everywhere: string[], within: Record<string, string[]> = {}): Promise<NodeJS.ProcessEnv> {
         const subject = `--serviceaccount=${SOURCES}:${name}`;
         await cluster.kubectl('create', 'serviceaccount', name, '-n', SOURCES);
@@ -241,15 +272,24 @@ describe('kubectl regcred cleanup', () => {
         writeKubeconfig(file, admin.getCurrentCluster() as ClusterEntry, { token }, 'default');
         return { KUBECONFIG: file };
       }
-      const LIST = 'list registrycredentials.regcred.dev,namespaces,serviceaccounts,secrets,leases.coordination.k8s.io';
+      const LIST =
+        'list registrycredentials.regcred.dev,namespacedregistrycredentials.regcred.dev,namespaces,serviceaccounts,secrets,leases.coordination.k8s.io,pullsecretrules.regcred.dev';
 
-      it('does nothing where it cannot see everything, and says what it takes', async () => {
+      it('does nothing without the right to list everything, and names that right', async () => {
         const [namespace] = (await placedAndGone(1)) as [string];
         const before = await everything();
-        const said = await carriedOut([scene.name], await person(scene.name, ['list,delete,patch registrycredentials.regcred.dev']));
+        const said = await carriedOut(
+          [scene.name],
+          await person(scene.name, [
+            'list registrycredentials.regcred.dev,namespacedregistrycredentials.regcred.dev',
+            'delete,patch registrycredentials.regcred.dev',
+          ]),
+        );
         ends(2, said);
         expect(said.stdout).to.equal('');
-        expect(said.stderr).to.contain('is forbidden').and.contain('To find all that was made takes the right to list registrycredentials');
+        expect(said.stderr)
+          .to.contain('is forbidden')
+          .and.contain('To find everything that was created, cleanup needs the right to list registrycredentials');
         expect((await everything()).filter(({ metadata }) => metadata.namespace === namespace)).to.deep.equal(
           before.filter(({ metadata }) => metadata.namespace === namespace),
         );
@@ -257,22 +297,22 @@ describe('kubectl regcred cleanup', () => {
         ends(0, await carriedOut([scene.name]));
       });
 
-      it('does what it may, says what it may not, and keeps the finalizer for who comes after', async () => {
+      it('does what it may, reports the rest, and keeps the finalizer', async () => {
         const [open, closed] = (await placedAndGone(2)) as [string, string];
         const may = ['delete,patch secrets,serviceaccounts'];
         const env = await person(scene.name, [LIST, 'delete,patch registrycredentials.regcred.dev'], { [open]: may });
 
         const asked = await cleanup([scene.name, '--dry-run=server'], env);
         ends(1, asked);
-        expect(asked.stderr).to.contain(`Not done: secret "${scene.name}" deleted from ${closed} namespace: `);
-        expect(asked.stderr).to.not.contain(`from ${open} namespace`);
+        expect(asked.stderr).to.contain(`Failed to delete secret "${scene.name}" in namespace ${closed}: `);
+        expect(asked.stderr).to.not.contain(`in namespace ${open}:`);
         expect((await scene.credentialObject()).metadata.deletionTimestamp).to.equal(undefined);
 
         const said = await carriedOut([scene.name], env);
         ends(1, said);
         expect(said.stderr)
-          .to.contain(`Not done: secret "${scene.name}" deleted from ${closed} namespace: secrets "${scene.name}" is forbidden`)
-          .and.contain(`Not done: serviceaccount "default" patched in ${closed} namespace`)
+          .to.contain(`Failed to delete secret "${scene.name}" in namespace ${closed}: secrets "${scene.name}" is forbidden`)
+          .and.contain(`from imagePullSecrets of serviceaccount "default" in namespace ${closed}: `)
           .and.contain('What was done stays done');
         await nothingLeftIn([open]);
         expect(await scene.pullSecrets(closed)).to.deep.equal([scene.name]);
@@ -285,18 +325,18 @@ describe('kubectl regcred cleanup', () => {
         await scene.credentialGone();
       });
 
-      it('takes nothing back of a RegistryCredential that it may not delete', async () => {
+      it('keeps everything of a RegistryCredential that it may not delete', async () => {
         const [namespace] = (await placedAndGone(1)) as [string];
         const before = await scene.secretIn(namespace);
         const said = await carriedOut([scene.name], await person(scene.name, [LIST, 'delete,patch secrets,serviceaccounts']));
         ends(1, said);
-        expect(said.stderr).to.contain(`Not done: registrycredential.regcred.dev "${scene.name}" deleted: `);
+        expect(said.stderr).to.contain(`Failed to delete registrycredential.regcred.dev "${scene.name}": `);
         expect(await scene.secretIn(namespace)).to.deep.equal(before);
         ends(0, await carriedOut([scene.name]));
       });
     });
 
-    it('frees a CustomResourceDefinition that hangs on being deleted', async () => {
+    it('completes the deletion of the CustomResourceDefinition', async () => {
       const namespaces = await placedAndGone(2);
       await scene.api.call('DELETE', CRD);
       await eventually('the definition waits for the credential', async () =>
@@ -305,7 +345,7 @@ describe('kubectl regcred cleanup', () => {
       ends(0, await carriedOut(['--all']));
       await nothingLeftIn(namespaces);
       await scene.gone('the definition', () => scene.api.call('GET', CRD));
-      // And status says what is the case.
+      // status reports this, too.
       for (const name of [[], [scene.name]]) {
         const said = await kubectl(['regcred', 'status', ...name]);
         expect([said.code, said.stdout]).to.deep.equal([2, '']);
@@ -314,7 +354,7 @@ describe('kubectl regcred cleanup', () => {
       await install(cluster.controlPlane);
     });
 
-    it('takes back what is left where the definition is gone already, and keeps what was retained', async () => {
+    it('removes what is left after the deletion of the definition, and keeps what was retained', async () => {
       const [namespace] = (await placedAndGone(1)) as [string];
       const kept = cluster.scene();
       await operatorRuns();
@@ -334,13 +374,13 @@ describe('kubectl regcred cleanup', () => {
   });
 
   const unusable: Record<string, { args: string[]; says: string }> = {
-    'no name': { args: [], says: 'Say which RegistryCredentials are to go' },
-    'a name beside --all': { args: ['acme', '--all'], says: 'Say which RegistryCredentials are to go' },
-    'a dry run of another kind': { args: ['acme', '--dry-run=maybe'], says: 'Allowed choices are client, server, none' },
-    'a timeout that is none': { args: ['acme', '--timeout', 'soon'], says: 'It is a whole number of seconds.' },
+    'no name': { args: [], says: 'Name the RegistryCredentials to clean up' },
+    'a name beside --all': { args: ['acme', '--all'], says: 'Name the RegistryCredentials to clean up' },
+    'an unknown dry run': { args: ['acme', '--dry-run=maybe'], says: 'Allowed choices are client, server, none' },
+    'a timeout that is not a number': { args: ['acme', '--timeout', 'soon'], says: 'Give a whole number of seconds.' },
   };
   for (const [what, { args, says }] of Object.entries(unusable)) {
-    it(`ends with 2 for ${what}`, async () => {
+    it(`has exit code 2 for ${what}`, async () => {
       const { code, stdout, stderr } = await cleanup(args);
       expect(stderr).to.contain(says);
       expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });

@@ -4,18 +4,27 @@ import { expect } from 'chai';
 import { find } from '../support/api.ts';
 import { toolsDirectory } from '../support/assets.ts';
 import { base64 } from '../support/builders.ts';
+import { type Clouds, startClouds } from '../support/clouds/clouds.ts';
 import { type Cluster, type KubeObject, type Scene, startCluster, stopCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
-import { Keyring } from '../support/keyring.ts';
+import { Keyring, NO_KEYRING } from '../support/keyring.ts';
 import { carryOut, stepsOf } from '../support/page.ts';
+import { skipBecause } from '../support/skip.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PAGES = join(ROOT, 'docs/coming-from');
 
-/** The namespaces of the pages, and what runs in them. */
+/** The namespaces of the pages, and the image that runs in them. */
 const NAMESPACES = ['shop', 'team-a'];
 const IMAGE = 'registry.example.com/team/app:1';
 const LOGIN = 'robot:sample-password';
+
+/** For the pages about tokens of clouds: the registry, an image there, and what the old tool wrote last. */
+const ECR = '123456789012.dkr.ecr.eu-central-1.amazonaws.com';
+const ECR_IMAGE = `${ECR}/team/app:1`;
+const OLD_TOKEN = 'AWS:sample-token-of-the-old-tool';
+const ECR_CONFIG = { auths: { [`https://${ECR}`]: { auth: base64(OLD_TOKEN), email: 'none' } } };
+
 const CONFIG = JSON.stringify({ auths: { 'registry.example.com': { auth: base64(LOGIN) } } });
 
 interface Pod {
@@ -27,26 +36,28 @@ interface Deployment {
   readonly spec: { readonly template: { readonly spec: object } };
 }
 
-/** One way that people come from. */
+/** One tool or practice that people migrate from. */
 interface Way {
   /** The RegistryCredential of the page, and the Secret that it places. */
   readonly credential: string;
   readonly secretName: string;
-  /** What the old way leaves, where no commands of the page make it. */
+  /** Creates the objects of the old tool that the commands of the page do not create. */
   readonly leaves?: () => Promise<void>;
-  /** The names that the Deployments' templates have by themselves, and none when nothing is said. */
+  /** The Secrets that the Deployments' templates name themselves; none by default. */
   readonly template?: readonly string[];
-  /** Helm makes the Deployments, and not the test. */
+  /** Helm creates the Deployments, and not the test. */
   readonly byHelm?: true;
-  /** The entries of the account `default` before and after us, where a patch of the page has not replaced them. */
+  /** The entries of the account `default` before and after the migration, unless a patch of the page replaces them. */
   readonly entries?: readonly string[];
-  /** Whether we put entries into accounts: which. */
+  /** The accounts that get our entry. */
   readonly accounts?: 'none' | 'all';
-  /** Until the end pods pull with what is on the node. */
+  /** The credentials of the node let the pods pull until the end. */
   readonly byNode?: true;
-  /** What the old tool does by itself while the page is carried out. */
+  /** The images of the pods; `IMAGE` by default. From ECR they pull with the last token of the old tool, or with one that AWS gave to regcred. */
+  readonly images?: readonly string[];
+  /** What the old tool does by itself while the steps of the page run. */
   readonly tool?: () => Promise<void>;
-  /** Paths that lead nowhere in the end. */
+  /** Paths that must not exist in the end. */
   readonly gone?: readonly string[];
   readonly end?: () => Promise<void>;
 }
@@ -60,11 +71,13 @@ const ownerOf = ({ metadata: { name, uid }, ...object }: KubeObject) => {
   return { apiVersion, kind, name, uid };
 };
 
-/** The kinds of those tools that have one; their schemas play no part here. */
+/** The custom resources of the old tools; the test does not need their schemas. */
 const KINDS = Object.fromEntries(
   [
     { group: 'ops.alexellis.io', version: 'v1', kind: 'ClusterPullSecret' },
     { group: 'images.cisco.com', version: 'v1alpha1', kind: 'ImagePullSecret' },
+    { group: 'external-secrets.io', version: 'v1', kind: 'ClusterExternalSecret' },
+    { group: 'generators.external-secrets.io', version: 'v1alpha1', kind: 'ClusterGenerator' },
   ].map(({ group, version, kind }) => {
     const singular = kind.toLowerCase();
     const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
@@ -78,7 +91,7 @@ const KINDS = Object.fromEntries(
   }),
 );
 
-/** As thousands of charts have it. */
+/** A template as thousands of charts have it. */
 const CHARTS = {
   app: `apiVersion: apps/v1
 kind: Deployment
@@ -107,14 +120,17 @@ describe('Coming from', () => {
   let scene: Scene;
   let keyring: Keyring;
   let env: NodeJS.ProcessEnv;
+  let clouds: Clouds;
 
   before('needs the kubelet-keyring of our own build of the control plane', async function () {
     this.timeout(120_000);
     const started = await Keyring.start((line) => console.error(line));
-    if (!started) return this.skip();
+    if (!started) return skipBecause(this, NO_KEYRING);
     keyring = started;
-    // Those that roll out Deployments. Nobody runs their pods, so the test says of them what a kubelet would.
-    cluster = await startCluster(['deployment-controller', 'replicaset-controller']);
+    // These controllers roll out the Deployments. Nothing runs the pods: the test writes the status that a kubelet would write.
+    clouds = await startClouds();
+    const reachClouds = { ...clouds.env, NO_PROXY: '127.0.0.1,localhost' };
+    cluster = await startCluster(['deployment-controller', 'replicaset-controller'], reachClouds);
     scene = cluster.scene();
     const { assets, scratch, kubeconfig } = cluster.controlPlane;
     const bin = join(scratch, 'bin');
@@ -130,19 +146,92 @@ describe('Coming from', () => {
     const tools = await toolsDirectory((line) => console.error(line));
     const PATH = [bin, assets, tools, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
     env = { PATH, HOME: scratch, KUBECONFIG: kubeconfig, REGISTRY_PASSWORD: 'sample-password' };
-    // Early, because the garbage collector looks for new kinds every half minute.
+    // Early, because the garbage collector looks for new kinds only every 30 seconds.
     for (const kind of Object.values(KINDS)) await make('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', kind);
   });
   after(async () => {
     await keyring?.stop();
     if (cluster) await stopCluster(cluster);
+    await clouds?.close();
   });
+
+  /** A key of AWS, under the names that a tool has for its parts, in a Secret. */
+  async function awsKeys(
+    namespace: string,
+    name: string,
+    id: string,
+    key: string,
+    { type = 'Opaque', ...more }: Record<string, string> = {},
+  ): Promise<void> {
+    const { accessKeyId, secretAccessKey } = clouds.aws.addUser('arn:aws:iam::123456789012:user/puller');
+    await scene.secret(namespace, name, type, { [id]: accessKeyId, [key]: secretAccessKey, ...more });
+  }
 
   const make = (collection: string, body: object) => cluster.api.call<KubeObject>('POST', collection, { body });
 
   const ways: Record<string, Way> = {
-    'kubectl-secret': { credential: 'acme', secretName: 'regcred' },
-    'docker-config': { credential: 'acme', secretName: 'acme' },
+    'upmc-registry-creds': {
+      credential: 'ecr-hourly',
+      secretName: 'awsecr-cred',
+      entries: ['theirs'],
+      images: [ECR_IMAGE],
+      leaves: async () => {
+        await deployed('kube-system', 'registry-creds');
+        await awsKeys('kube-system', 'registry-creds-ecr', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
+        for (const namespace of NAMESPACES) {
+          await pullSecret(namespace, 'awsecr-cred', {}, ECR_CONFIG);
+          await append(namespace, 'default', 'awsecr-cred');
+        }
+      },
+      gone: ['/apis/apps/v1/namespaces/kube-system/deployments/registry-creds', secretPath('kube-system', 'registry-creds-ecr')],
+    },
+    'ecr-login-renew': {
+      credential: 'ecr-renewed',
+      secretName: 'ecr-docker-login-demo',
+      entries: ['theirs'],
+      accounts: 'none',
+      template: ['ecr-docker-login-demo'],
+      images: [ECR_IMAGE],
+      leaves: async () => {
+        await scene.namespace({}, 'ns-ecr-renew-demo');
+        await awsKeys('ns-ecr-renew-demo', 'ecr-renew-cred-demo', 'ID', 'SECRET');
+        const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'renew', image: 'tool.example.com/tool:1' }] } };
+        await make('/apis/batch/v1/namespaces/ns-ecr-renew-demo/cronjobs', {
+          metadata: { name: 'ecr-renew-demo' },
+          spec: { schedule: '0 */6 * * *', jobTemplate: { spec: { template } } },
+        });
+        for (const namespace of NAMESPACES) await pullSecret(namespace, 'ecr-docker-login-demo', {}, ECR_CONFIG);
+      },
+      gone: ['/apis/batch/v1/namespaces/ns-ecr-renew-demo/cronjobs/ecr-renew-demo'],
+    },
+    'external-secrets-generators': {
+      credential: 'ecr-generated',
+      secretName: 'ecr-generated',
+      entries: ['theirs'],
+      images: [ECR_IMAGE],
+      leaves: async () => {
+        await scene.namespace({}, 'external-secrets');
+        await awsKeys('external-secrets', 'my-aws-creds', 'key-id', 'access-secret');
+        for (const [kind, group] of [
+          ['ClusterGenerator', 'generators.external-secrets.io/v1alpha1'],
+          ['ClusterExternalSecret', 'external-secrets.io/v1'],
+        ] as const)
+          await make(`/apis/${group}/${kind.toLowerCase()}s`, { apiVersion: group, kind, metadata: { name: 'ecr-token' }, spec: {} });
+        for (const namespace of NAMESPACES) {
+          await pullSecret(namespace, 'ecr-token', { labels: { 'reconcile.external-secrets.io/managed': 'true' } }, ECR_CONFIG);
+          await append(namespace, 'default', 'ecr-token');
+        }
+      },
+      // Its Secrets belong to ExternalSecrets, which belong to it.
+      tool: async () => {
+        if (await find(cluster.api, '/apis/external-secrets.io/v1/clusterexternalsecrets/ecr-token')) return;
+        for (const namespace of NAMESPACES)
+          if (await find(cluster.api, secretPath(namespace, 'ecr-token'))) await scene.deleteSecret(namespace, 'ecr-token');
+      },
+      gone: ['/apis/generators.external-secrets.io/v1alpha1/clustergenerators/ecr-token', secretPath('external-secrets', 'my-aws-creds')],
+    },
+    'kubectl-secret': { credential: 'by-hand', secretName: 'regcred' },
+    'docker-config': { credential: 'from-login', secretName: 'from-login' },
     'one-registry': {
       credential: 'regcred',
       secretName: 'regcred',
@@ -166,9 +255,9 @@ describe('Coming from', () => {
         }
       },
     },
-    'node-config': { credential: 'acme', secretName: 'acme', entries: ['theirs'], byNode: true },
+    'node-config': { credential: 'in-cluster', secretName: 'in-cluster', entries: ['theirs'], byNode: true },
     'imagepullsecret-patcher': {
-      credential: 'acme',
+      credential: 'patched',
       secretName: 'image-pull-secret',
       entries: ['theirs'],
       accounts: 'all',
@@ -223,30 +312,38 @@ describe('Coming from', () => {
     imps: {
       credential: 'istio',
       secretName: 'istio-pull-secret',
+      images: [IMAGE, ECR_IMAGE],
       entries: ['theirs'],
       accounts: 'none',
       template: ['istio-pull-secret'],
       leaves: async () => {
         await installed('registry-access', 'imps-imagepullsecrets');
         await pullSecret('registry-access', 'registry-robot');
+        const login = { region: 'eu-central-1', accountID: '123456789012' };
+        await awsKeys('registry-access', 'ecr-login', 'accessKeyID', 'secretKey', { type: 'cisco.com/aws-ecr-login-config', ...login });
+        const credentials = ['registry-robot', 'ecr-login'].map((name) => ({ namespace: 'registry-access', name }));
         const owner = await make('/apis/images.cisco.com/v1alpha1/imagepullsecrets', {
           apiVersion: 'images.cisco.com/v1alpha1',
           kind: 'ImagePullSecret',
           metadata: { name: 'istio' },
           spec: {
-            registry: { credentials: [{ namespace: 'registry-access', name: 'registry-robot' }] },
+            registry: { credentials },
             target: { namespaces: { names: NAMESPACES }, secret: { name: 'istio-pull-secret' } },
           },
         });
         const labels = { 'images.cisco.com/owner-uid': owner.metadata.uid };
         const ownerReferences = [{ ...ownerOf(owner), controller: false }];
-        for (const namespace of NAMESPACES) await pullSecret(namespace, 'istio-pull-secret', { labels, ownerReferences });
+        const config = { auths: { ...JSON.parse(CONFIG).auths, ...ECR_CONFIG.auths } };
+        for (const namespace of NAMESPACES) await pullSecret(namespace, 'istio-pull-secret', { labels, ownerReferences }, config);
       },
-      gone: ['/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagepullsecrets.images.cisco.com'],
+      gone: [
+        '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagepullsecrets.images.cisco.com',
+        secretPath('registry-access', 'ecr-login'),
+      ],
     },
     reflector: {
-      credential: 'acme',
-      secretName: 'acme',
+      credential: 'reflected',
+      secretName: 'reflected',
       entries: ['theirs'],
       leaves: async () => {
         const own = 'reflector.v1.k8s.emberstack.com';
@@ -279,7 +376,7 @@ describe('Coming from', () => {
       },
     },
     replicator: {
-      credential: 'acme',
+      credential: 'replicated',
       secretName: 'regcred',
       entries: ['theirs'],
       leaves: async () => {
@@ -304,7 +401,7 @@ describe('Coming from', () => {
     },
   };
 
-  // --- what is there ---
+  // --- the state before ---
 
   let directory: string;
 
@@ -317,9 +414,10 @@ describe('Coming from', () => {
       if (way.byHelm) continue;
       const imagePullSecrets = way.template?.map((name) => ({ name }));
       const labels = { app: 'app' };
-      const spec = { containers: [{ name: 'app', image: IMAGE }], ...(imagePullSecrets && { imagePullSecrets }) };
+      const containers = imagesOf(way).map((image, at) => ({ name: `app-${at}`, image }));
+      const spec = { containers, ...(imagePullSecrets && { imagePullSecrets }) };
       const template = { metadata: { labels }, spec };
-      // After what the old way leaves, so that its pods have it: until then there are to be none.
+      // The pods start after the old tool has created its objects, so that they get them.
       const body = { metadata: { name: 'app' }, spec: { replicas: 0, selector: { matchLabels: labels }, template } };
       await make(`/apis/apps/v1/namespaces/${namespace}/deployments`, body);
     }
@@ -332,9 +430,13 @@ describe('Coming from', () => {
     }
   }
 
-  /** A tool, as far as it is to be stopped and removed: this Deployment in a namespace of its own. */
+  /** Creates a Deployment in a namespace of its own: the part of a tool that a page stops and removes. */
   async function installed(namespace: string, name: string): Promise<void> {
     await scene.namespace({}, namespace);
+    await deployed(namespace, name);
+  }
+
+  async function deployed(namespace: string, name: string): Promise<void> {
     const labels = { tool: name };
     const template = { metadata: { labels }, spec: { containers: [{ name, image: 'tool.example.com/tool:1' }] } };
     const body = { metadata: { name }, spec: { selector: { matchLabels: labels }, template } };
@@ -357,11 +459,11 @@ describe('Coming from', () => {
     expect(metadata).to.not.have.property('annotations');
   }
 
-  // --- whether pods can pull ---
+  // --- can the pods pull? ---
 
   const pods = async (namespace: string) => (await cluster.api.call<{ items: Pod[] }>('GET', `/api/v1/namespaces/${namespace}/pods`)).items;
 
-  /** What admission makes of a pod of the service that would be created there now. */
+  /** A pod of the Deployment, as admission would return it now. */
   async function newcomer(namespace: string): Promise<Pod> {
     const path = (of: string) => `/apis/apps/v1/namespaces/${of}/deployments/app`;
     const own = await find<Deployment>(cluster.api, path(namespace));
@@ -370,31 +472,43 @@ describe('Coming from', () => {
     return cluster.api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, { query: { dryRun: 'All' }, body });
   }
 
-  /** Whether the kubelet finds the password in the Secrets that the pod names, and none of them breaks the search. */
-  async function mustPull({ metadata: { name, namespace }, spec: { imagePullSecrets = [] } }: Pod): Promise<void> {
+  const imagesOf = ({ images = [IMAGE] }: Way) => images;
+
+  function isAccepted(image: string, login: string): boolean {
+    if (image !== ECR_IMAGE) return login === LOGIN;
+    return login === OLD_TOKEN || clouds.tokens('aws').some(({ username, password }) => login === `${username}:${password}`);
+  }
+
+  /** Fails unless the kubelet finds a password for each image in the Secrets that the pod names, and accepts all of them. */
+  async function mustPull(way: Way, { metadata: { name, namespace }, spec: { imagePullSecrets = [] } }: Pod): Promise<void> {
     const names = imagePullSecrets.map((entry) => entry.name);
-    const found: string[] = [];
+    const images = imagesOf(way);
+    const found = new Set<string>();
     for (const one of names) {
       const secret = await find<KubeObject>(cluster.api, secretPath(namespace, one));
       if (!secret) continue;
-      const answer = await keyring.lookup({ type: secret.type ?? '', data: secret.data ?? {} }, [IMAGE]);
+      const answer = await keyring.lookup({ type: secret.type ?? '', data: secret.data ?? {} }, images);
       if ('error' in answer) throw new Error(`${namespace}/${name} cannot pull: the Secret ${one} is refused: ${answer.error}`);
-      for (const logins of answer) if (!('error' in logins)) found.push(...logins);
+      for (const [at, logins] of answer.entries()) {
+        const image = images[at] as string;
+        if (!('error' in logins) && logins.some((login) => isAccepted(image, login))) found.add(image);
+      }
     }
-    if (!found.includes(LOGIN))
-      throw new Error(`${namespace}/${name} cannot pull: it names [${names}], and nothing there has the password`);
+    const without = images.filter((image) => !found.has(image));
+    if (without.length > 0)
+      throw new Error(`${namespace}/${name} cannot pull ${without}: it names [${names}], and nothing there has the password`);
   }
 
-  /** The pods that there are, and one that would be made now. And what a kubelet would have said of them in the meantime. */
+  /** Checks the existing pods and one that would be created now. Then marks them as Ready, as a kubelet would. */
   async function look(way: Way, namespaces: readonly string[], excused = way.byNode === true): Promise<void> {
     await way.tool?.();
     for (const namespace of namespaces) {
-      if (!excused) await mustPull(await newcomer(namespace));
+      if (!excused) await mustPull(way, await newcomer(namespace));
       for (const pod of await pods(namespace)) {
         const at = `/api/v1/namespaces/${namespace}/pods/${pod.metadata.name}`;
         if (!excused)
-          await mustPull(pod).catch(async (error: unknown) => {
-            // One that has gone in the meantime needs nothing.
+          await mustPull(way, pod).catch(async (error: unknown) => {
+            // The pod was deleted in the meantime.
             if (await find(cluster.api, at)) throw error;
           });
         if (pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')) continue;
@@ -404,7 +518,7 @@ describe('Coming from', () => {
     }
   }
 
-  /** Looks again and again for as long as something is done. */
+  /** Checks again and again while the work is done. */
   async function watched<T>(work: Promise<T>, look: () => Promise<void>): Promise<T> {
     let isDone = false;
     const done = work.finally(() => {
@@ -420,7 +534,7 @@ describe('Coming from', () => {
   // --- the pages ---
 
   for (const [page, way] of Object.entries(ways)) {
-    it(`${page}.md leads to ours by its own commands, and there is no moment when pods cannot pull`, async () => {
+    it(`${page}.md migrates with the commands of the page, and the pods can pull at every moment`, async () => {
       const { credential, secretName, entries = [], accounts } = way;
       directory = join(cluster.controlPlane.scratch, page);
       mkdirSync(directory);
@@ -441,7 +555,7 @@ describe('Coming from', () => {
         const { items } = await cluster.api.call<{ items: object[] }>('GET', '/apis/regcred.dev/v1alpha1/registrycredentials');
         if (items.length === 0 || step.kind === 'save') continue;
         const late = await scene.namespace({}, `team-${namespaces.length}`);
-        await eventually(`a pod in the new namespace ${late} can pull`, async () => mustPull(await newcomer(late)));
+        await eventually(`a pod in the new namespace ${late} can pull`, async () => mustPull(way, await newcomer(late)));
         namespaces.push(late);
       }
       await look(way, namespaces, false);
@@ -453,7 +567,7 @@ describe('Coming from', () => {
         expect(placed.labels).to.deep.equal({ 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': metadata.uid });
         expect(placed.annotations).to.deep.equal({ 'regcred.dev/credential': credential });
         expect(placed.ownerReferences?.map(({ uid }) => uid)).to.deep.equal([metadata.uid]);
-        // Taken over in place: what is deleted and made anew is missing for a moment, however short.
+        // The Secret was adopted in place: a Secret that is deleted and created again is missing for a short time.
         if (before[at]) expect(placed.uid).to.equal(before[at].metadata.uid);
         const others = at < NAMESPACES.length ? entries : [];
         const account = await scene.account(namespace);
@@ -469,7 +583,7 @@ describe('Coming from', () => {
       for (const path of way.gone ?? []) await scene.gone(path, () => cluster.api.call('GET', path));
       await way.end?.();
 
-      // All of it is ours: it goes when we are asked to take it back. What is theirs stays.
+      // Everything is ours: deleting the credential removes it. The objects of others stay.
       await scene.deleteCredential(credential);
       await scene.credentialGone(credential);
       for (const [at, namespace] of NAMESPACES.entries()) {
@@ -490,7 +604,7 @@ describe('Coming from', () => {
     await cluster.kubectl('delete', 'secrets', '-n', 'regcred-system', '--all');
   });
 
-  it('anything else has a test of its page here', () => {
+  it('any other way has a page with a test here', () => {
     const pages = readdirSync(PAGES).filter((name) => name !== 'README.md');
     expect(Object.keys(ways).map((page) => `${page}.md`)).to.have.members(pages);
   });

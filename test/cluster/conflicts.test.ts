@@ -9,7 +9,7 @@ const foreignConfig = {
   }),
 };
 
-describe('A Secret of that name that is not ours', () => {
+describe('A Secret with the name of ours that the operator did not create', () => {
   let cluster: Cluster;
   let scene: Scene;
   let namespace: string;
@@ -22,13 +22,20 @@ describe('A Secret of that name that is not ours', () => {
 
   const untouched = async (foreign: KubeObject) => expect(await scene.secretIn(namespace)).to.deep.equal(foreign);
 
-  it('is left untouched and reported, and ours takes its place when it goes away', async () => {
+  it('is left unchanged and reported, and the operator creates ours when it is deleted', async () => {
     const other = await scene.namespace();
     const foreign = await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig);
     await scene.credential();
     const { message } = await scene.ready('False', 'SecretExists');
     expect(message).to.contain(namespace).and.to.contain('conflictPolicy: Adopt');
     await untouched(foreign);
+    await eventually('the people of the namespace read about it', async () => {
+      const events = JSON.parse(await cluster.kubectl('get', 'events', '-n', namespace, '-o', 'json'));
+      expect(events.items).to.have.lengthOf(1);
+      expect(events.items[0]).to.include({ type: 'Warning', reason: 'SecretExists' });
+      expect(events.items[0].involvedObject).to.include({ kind: 'Secret', name: scene.name, uid: foreign.metadata.uid });
+      expect(events.items[0].message).to.contain(`RegistryCredential ${scene.name} cannot put its pull secret here.`);
+    });
     await scene.secretPlaced(other);
     const { summary, namespaces, failuresTotal, failures } = await scene.status();
     expect(summary).to.equal('1/2');
@@ -42,7 +49,7 @@ describe('A Secret of that name that is not ours', () => {
     expect((await scene.dockerConfigIn(namespace)).auths).to.have.property('registry.example.com');
   });
 
-  it('and was left behind by another credential is taken over once that one is gone', async () => {
+  it('that another credential left behind is adopted once that credential is deleted', async () => {
     await scene.credential({ deletionPolicy: 'Retain' });
     await scene.ready();
     const second = await scene.credential({ secretName: scene.name, conflictPolicy: 'Adopt' }, `${scene.name}-second`);
@@ -52,7 +59,7 @@ describe('A Secret of that name that is not ours', () => {
     expect((await scene.secretIn(namespace)).metadata.annotations?.['regcred.dev/credential']).to.equal(second);
   });
 
-  it('and is a source of another credential is taken over once that one is gone', async () => {
+  it('that is a source of another credential is adopted once that credential is deleted', async () => {
     const config = {
       '.dockerconfigjson': JSON.stringify({
         auths: { 'a.example.com': { auth: Buffer.from('robot:sample-password').toString('base64') } },
@@ -70,7 +77,7 @@ describe('A Secret of that name that is not ours', () => {
     await scene.ready();
   });
 
-  it('that comes after a credential was suspended is not overwritten when it goes on', async () => {
+  it('that is created during a suspension is not overwritten after it', async () => {
     await scene.credential({ suspend: true });
     await scene.ready('Unknown', 'Suspended');
     const foreign = await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig);
@@ -79,7 +86,7 @@ describe('A Secret of that name that is not ours', () => {
     await untouched(foreign);
   });
 
-  it('is taken over under Adopt, in place, and deleted with the credential', async () => {
+  it('is adopted in place under Adopt, and deleted with the credential', async () => {
     const foreign = await scene.secret(
       namespace,
       scene.name,
@@ -99,7 +106,7 @@ describe('A Secret of that name that is not ours', () => {
     await scene.secretGone(namespace);
   });
 
-  it('is taken over when the policy changes to Adopt', async () => {
+  it('is adopted when the policy changes to Adopt', async () => {
     await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig);
     await scene.credential();
     await scene.ready('False', 'SecretExists');
@@ -119,7 +126,7 @@ describe('A Secret of that name that is not ours', () => {
       },
       says: 'immutable',
     },
-    'controlled by somebody': {
+    'controlled by another object': {
       make: async () => {
         const owner = await scene.account(namespace);
         const reference = { apiVersion: 'v1', kind: 'ServiceAccount', name: 'default', uid: owner.metadata.uid, controller: true };
@@ -139,7 +146,7 @@ describe('A Secret of that name that is not ours', () => {
     });
   }
 
-  it('and is a source of credentials is a conflict even under Adopt', async () => {
+  it('that is a source of credentials is a conflict even under Adopt', async () => {
     const source = await scene.secretIn(SOURCES);
     await scene.credential({ namespaces: { names: [`${scene.name}-*`, SOURCES] }, conflictPolicy: 'Adopt' });
     await scene.ready('False', 'SecretExists');
@@ -148,7 +155,7 @@ describe('A Secret of that name that is not ours', () => {
     await scene.ready();
   });
 
-  it('but another RegistryCredential’s is named as such, whatever the policy, until that one goes', async () => {
+  it('of another RegistryCredential is reported with that name under any policy, until that one is deleted', async () => {
     const first = `${scene.name}-first`;
     await scene.credential({ secretName: scene.name }, first);
     await scene.ready('True', 'Synced', first);
@@ -162,7 +169,7 @@ describe('A Secret of that name that is not ours', () => {
     await scene.pullSecretsAre(namespace, [scene.name]);
   });
 
-  it('only because it pretends to be is left untouched', async () => {
+  it('that has forged labels and annotations of ours is left unchanged', async () => {
     const foreign = await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig, {
       labels: { 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': '00000000-0000-0000-0000-000000000000' },
       annotations: { 'regcred.dev/credential': 'another' },
@@ -172,7 +179,7 @@ describe('A Secret of that name that is not ours', () => {
     await untouched(foreign);
   });
 
-  it('is found although it came while no operator ran', async () => {
+  it('that was created while no operator ran is found', async () => {
     await scene.credential();
     await scene.ready();
     let foreign: KubeObject | undefined;
@@ -184,7 +191,7 @@ describe('A Secret of that name that is not ours', () => {
     await untouched(foreign as KubeObject);
   });
 
-  it('takes the place of ours the moment ours is deleted, and is reported', async () => {
+  it('that replaces ours immediately is reported', async () => {
     await scene.credential();
     await scene.ready();
     await scene.patchCredential({ suspend: true });
@@ -193,6 +200,45 @@ describe('A Secret of that name that is not ours', () => {
     await scene.secret(namespace, scene.name, DOCKER_CONFIG_JSON, foreignConfig);
     await scene.patchCredential({ suspend: false });
     await scene.ready('False', 'SecretExists');
-    await eventually('the summary follows', async () => expect((await scene.status()).summary).to.equal('0/1'));
+    await eventually('the summary reports it', async () => expect((await scene.status()).summary).to.equal('0/1'));
+  });
+
+  it('is swapped by two RegistryCredentials that swap their secretName', async () => {
+    const other = `${scene.name}-other`;
+    await scene.basicAuth('sample-of-the-other', '-other');
+    const secretRef = { namespace: SOURCES, name: other };
+    await scene.credential();
+    await scene.credential({ registries: [{ server: 'other.example.com', secretRef }] }, other);
+    await scene.ready();
+    await scene.ready('True', 'Synced', other);
+    await scene.patchCredential({ secretName: other });
+    await scene.ready('False', 'SecretExists');
+    await scene.patchCredential({ secretName: scene.name }, other);
+    await scene.ready();
+    await scene.ready('True', 'Synced', other);
+    expect((await scene.dockerConfigIn(namespace, other)).auths).to.have.all.keys('registry.example.com');
+    expect((await scene.dockerConfigIn(namespace)).auths).to.have.all.keys('other.example.com');
+    await eventually('both references are there', async () =>
+      expect(await scene.pullSecrets(namespace)).to.have.members([scene.name, other]),
+    );
+  });
+
+  it('is not deleted by advice where it is the source, as in a credential with the name of its source for every namespace', async () => {
+    const name = `${scene.name}-source`;
+    await scene.secret(SOURCES, name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
+    const registries = [{ server: 'docker.io', secretRef: { namespace: SOURCES, name } }];
+    await scene.credential({ registries, namespaces: { names: [`${scene.name}-*`, SOURCES] } }, name);
+    const { message } = await scene.ready('False', 'SecretExists', name);
+    expect(message)
+      .to.contain('is a source of credentials')
+      .and.to.not.match(/delete it/i);
+    await scene.deleteSecret(SOURCES, name);
+    await scene.ready('False', 'SourceMissing', name);
+    await eventually('the status follows', async () =>
+      expect((await scene.condition('SecretsSynced', name)).message).to.contain('uses it as a source'),
+    );
+    await scene.secret(SOURCES, name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password-2' });
+    await scene.ready('False', 'SecretExists', name);
+    expect((await scene.dockerConfigIn(namespace, name)).auths).to.have.property('https://index.docker.io/v1/');
   });
 });

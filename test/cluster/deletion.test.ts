@@ -9,7 +9,7 @@ describe('Deleting a RegistryCredential', () => {
   before(async () => (cluster = await theCluster()));
   beforeEach(() => (scene = cluster.scene()));
 
-  it('takes back every Secret and every reference, and leaves nothing', async () => {
+  it('removes every Secret and every reference', async () => {
     const namespaces = await scene.placed(5);
     await scene.deleteCredential();
     await scene.credentialGone();
@@ -20,7 +20,7 @@ describe('Deleting a RegistryCredential', () => {
     }
   });
 
-  it('takes back what was made although the sources are gone, or it is suspended', async () => {
+  it('removes everything although the sources are gone and the credential is suspended', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ suspend: true });
     await scene.ready('Unknown', 'Suspended');
@@ -31,7 +31,7 @@ describe('Deleting a RegistryCredential', () => {
     expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
   });
 
-  it('is carried through after a restart in the middle', async () => {
+  it('continues after a restart', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await cluster.restart(() => scene.deleteCredential());
     await scene.credentialGone();
@@ -39,9 +39,9 @@ describe('Deleting a RegistryCredential', () => {
     await scene.pullSecretsAre(namespace, []);
   });
 
-  // As Argo CD does by default, as most do, and as is asked for by those who want to keep something.
+  // Argo CD uses foreground by default, most tools use background, and people who want to keep something use orphan.
   for (const policy of ['foreground', 'background', 'orphan']) {
-    it(`by the propagation policy ${policy} takes all back, but for what is under Retain`, async () => {
+    it(`with --cascade=${policy} removes everything, except for what is under Retain`, async () => {
       const [namespace] = (await scene.placed(1)) as [string];
       const kept = await scene.credential({ deletionPolicy: 'Retain' }, `${scene.name}-kept`);
       await scene.ready('True', 'Synced', kept);
@@ -55,7 +55,7 @@ describe('Deleting a RegistryCredential', () => {
     });
   }
 
-  it('under Retain leaves everything as it is, without an owner, and a credential made anew goes on with it', async () => {
+  it('under Retain keeps everything without an owner, and a new credential of that name takes it over', async () => {
     const [namespace] = (await scene.placed(1, { deletionPolicy: 'Retain' })) as [string];
     const before = await scene.secretIn(namespace);
     const account = await scene.account(namespace);
@@ -76,9 +76,9 @@ describe('Deleting a RegistryCredential', () => {
     expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
   });
 
-  it('under Retain frees the Secrets from their owner before it lets go, though they were placed under Delete', async () => {
+  it('under Retain removes the owner references before the finalizer, although the Secrets were placed under Delete', async () => {
     const namespaces = await scene.placed(3);
-    // Suspended, nothing follows the change of the policy: it is the deletion that has to.
+    // The operator ignores a change of the policy while the credential is suspended. The deletion has to apply it.
     await scene.patchCredential({ suspend: true });
     await scene.ready('Unknown', 'Suspended');
     await scene.patchCredential({ deletionPolicy: 'Retain' });
@@ -90,23 +90,23 @@ describe('Deleting a RegistryCredential', () => {
     }
   });
 
-  it('under Retain leaves everything also while somebody else’s finalizer keeps the object', async () => {
+  it('under Retain keeps everything while the finalizer of another controller keeps the object', async () => {
     const [namespace] = (await scene.placed(1, { deletionPolicy: 'Retain' })) as [string];
     const { metadata } = await scene.credentialObject();
     const path = `/apis/regcred.dev/v1alpha1/registrycredentials/${scene.name}`;
     await scene.patch(path, { metadata: { finalizers: [...(metadata.finalizers ?? []), 'example.com/hold'] } });
     await scene.deleteCredential();
-    await eventually('ours is gone', async () =>
+    await eventually('our finalizer is gone', async () =>
       expect((await scene.credentialObject()).metadata.finalizers).to.deep.equal(['example.com/hold']),
     );
     await scene.patchAccount(namespace, { metadata: { annotations: { note: 'a' } } });
-    await cluster.scene().placed(1); // By then what was to be done about the account would have been done.
+    await cluster.scene().placed(1); // By then the operator would have changed the account.
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
     await scene.patch(path, { metadata: { finalizers: null } });
     await scene.credentialGone();
   });
 
-  it('under Retain leaves what is kept to be, also where a new credential of the same name goes elsewhere', async () => {
+  it('under Retain keeps the Secret and the reference, although a new credential of that name does not select the namespace', async () => {
     const [namespace, other] = (await scene.placed(2, { deletionPolicy: 'Retain' })) as [string, string];
     await scene.deleteCredential();
     await scene.credentialGone();
@@ -118,7 +118,7 @@ describe('Deleting a RegistryCredential', () => {
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
   });
 
-  it('follows a change of the deletion policy: the owner goes under Retain and comes under Delete', async () => {
+  it('applies a change of the deletion policy: Retain removes the owner references, and Delete adds them', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ deletionPolicy: 'Retain' });
     await eventually('the owner goes', async () => expect((await scene.secretIn(namespace)).metadata.ownerReferences).to.equal(undefined));
@@ -126,9 +126,9 @@ describe('Deleting a RegistryCredential', () => {
     await eventually('the owner comes', async () => expect((await scene.secretIn(namespace)).metadata.ownerReferences).to.have.lengthOf(1));
   });
 
-  it('does not hang on a namespace that is Terminating, nor is such a namespace an error', async () => {
+  it('is not blocked by a namespace that is Terminating, and does not report it as an error', async () => {
     const [namespace, other] = (await scene.placed(2)) as [string, string];
-    // A finalizer of somebody's own keeps the namespace from going.
+    // A finalizer of another controller keeps the namespace.
     await scene.api.call('POST', `/api/v1/namespaces/${namespace}/configmaps`, {
       body: { metadata: { name: 'holds', finalizers: ['example.com/hold'] } },
     });
@@ -142,7 +142,7 @@ describe('Deleting a RegistryCredential', () => {
     await scene.gone('the namespace', () => scene.api.call('GET', `/api/v1/namespaces/${namespace}`));
   });
 
-  it('never puts a finalizer on a namespace, an account or a Secret', async () => {
+  it('never adds a finalizer to a namespace, an account or a Secret', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     for (const { metadata } of [await scene.secretIn(namespace), await scene.account(namespace)])
       expect(metadata).to.not.have.property('finalizers');
@@ -150,7 +150,7 @@ describe('Deleting a RegistryCredential', () => {
     await scene.gone('the namespace', () => scene.api.call('GET', `/api/v1/namespaces/${namespace}`));
   });
 
-  it('waits while a write is denied, says so, and goes through once it is allowed', async () => {
+  it('waits while a write is denied, reports it, and finishes once the write is allowed', async () => {
     const [namespace, other] = (await scene.placed(2)) as [string, string];
     await denyWrites(scene, namespace);
     await scene.deleteCredential();
@@ -163,14 +163,32 @@ describe('Deleting a RegistryCredential', () => {
     await scene.pullSecretsAre(namespace, []);
   });
 
-  it('gives up what is denied for ever after a bounded time, and says what is left', async () => {
+  it('under Retain says in right numbers what cannot be released while writes are denied', async () => {
+    const [namespace] = (await scene.placed(1)) as [string];
+    await denyWrites(scene, namespace);
+    // After the denial: otherwise the operator removes the owner reference at once.
+    await scene.patchCredential({ deletionPolicy: 'Retain' });
+    await scene.ready('False', 'Forbidden');
+    await scene.deleteCredential();
+    const { message } = await eventually('the status is about the deletion', async () => {
+      const ready = await scene.condition('Ready');
+      expect(ready.message).to.contain('cannot be removed');
+      return ready;
+    });
+    expect(message).to.match(/^The owner reference cannot be removed from 1 Secret, so the garbage collector will delete it: /);
+    await allowWrites(scene, namespace);
+    await scene.credentialGone();
+    expect((await scene.secretIn(namespace)).metadata.ownerReferences ?? []).to.deep.equal([]);
+  });
+
+  it('stops retrying a write that stays denied after a time limit, and reports what is left', async () => {
     const [namespace] = (await scene.placed(1, { deletionPolicy: 'Delete' })) as [string];
     await cluster.operator.stop();
     cluster.operator = cluster.start({ REGCRED_CLEANUP_TIMEOUT: '2' });
     await denyWrites(scene, namespace);
     await scene.deleteCredential();
     await scene.credentialGone();
-    await eventually('an Event says so', async () => {
+    await eventually('an Event reports it', async () => {
       const event = (await scene.events()).find(({ reason }) => reason === 'CleanupIncomplete');
       expect(event?.message).to.contain(`ServiceAccount ${namespace}/default`);
     });

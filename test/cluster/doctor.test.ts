@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
+import { type Cluster, type KubeObject, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { canaries } from '../support/hooks.ts';
 import { writeKubeconfig } from '../support/operator.ts';
@@ -16,10 +16,10 @@ const IMAGE = `${SERVER}/acme/app:1`;
 
 interface Found {
   exitCode: number;
-  findings: { subject: string; steps: { check: string; mark: string; reason: string; message: string; mend?: string }[] }[];
+  findings: { subject: string; steps: { check: string; mark: string; reason: string; message: string; fix?: string }[] }[];
 }
 
-/** There is no kubelet here: what it would say is written where it would write it. */
+/** No kubelet runs here: the test writes the status and Events that a kubelet would write. */
 describe('kubectl regcred doctor', () => {
   let cluster: Cluster;
   let scene: Scene;
@@ -39,7 +39,7 @@ describe('kubectl regcred doctor', () => {
     return { code, ...said };
   }
 
-  /** What is found, for programs; checked to be in keeping with how it ends. */
+  /** The findings as JSON. Checks that they agree with the exit code. */
   async function found(...args: string[]): Promise<Found> {
     const { code, stdout, stderr } = await doctor([...args, '-o', 'json']);
     expect(stderr).to.equal('');
@@ -48,7 +48,7 @@ describe('kubectl regcred doctor', () => {
     return answer;
   }
 
-  /** The first step that is wrong, else the first that cannot be seen. */
+  /** The first wrong step, or else the first unseen one. */
   function first({ findings }: Found) {
     const steps = findings.flatMap((finding) => finding.steps);
     return steps.find(({ mark }) => mark === 'wrong') ?? steps.find(({ mark }) => mark === 'unseen');
@@ -59,13 +59,13 @@ describe('kubectl regcred doctor', () => {
     await cluster.api.call('POST', `/api/v1/namespaces/${namespace}/pods`, { body });
   }
 
-  /** As the kubelet notes it. */
+  /** Writes the status that the kubelet would write. */
   async function waits(namespace: string, name: string, reason: string, message: string): Promise<void> {
     const status = { name: 'web', image: IMAGE, imageID: '', ready: false, restartCount: 0, state: { waiting: { reason, message } } };
     await scene.patch(`/api/v1/namespaces/${namespace}/pods/${name}/status`, { status: { containerStatuses: [status] } });
   }
 
-  it('tells of a pod that was made too early to delete it, and of the one that takes its place that all is well', async () => {
+  it('says to delete a pod that was created too early, and finds nothing wrong with its successor', async () => {
     await scene.basicAuth();
     const namespace = await scene.namespace({ 'regcred.dev/exclude': 'true' });
     await scene.credential();
@@ -81,14 +81,14 @@ describe('kubectl regcred doctor', () => {
     await scene.pullSecretsAre(namespace, [scene.name]);
     await scene.secretPlaced(namespace);
     const after = await doctor(['pod/web-0', '-n', namespace]);
-    expect(after.stdout).to.match(/^✘ .*The pod was made before ServiceAccount default had the name/m);
+    expect(after.stdout).to.match(/^✘ .*The pod was created before ServiceAccount default had the name/m);
     expect(after.stdout).to.contain(`kubectl delete pod web-0 -n ${namespace}`);
     expect(after.code).to.equal(1);
 
     await cluster.api.call('DELETE', `/api/v1/namespaces/${namespace}/pods/web-0`, { query: { gracePeriodSeconds: '0' } });
-    await eventually('the pod can be made again', () => pod(namespace, 'web-0'));
+    await eventually('the pod can be created again', () => pod(namespace, 'web-0'));
     const again = await doctor(['pod', 'web-0', '-n', namespace]);
-    expect(again.stdout).to.match(/^✔ The pod names .* \(from ServiceAccount default, put there by RegistryCredential /m);
+    expect(again.stdout).to.match(/^✔ The pod names .* \(from ServiceAccount default, added by RegistryCredential /m);
     expect(again.stdout).to.match(
       /^✔ For .* the kubelet tries registry\.example\.com of Secret .* as robot, password fingerprint [0-9a-f]{5}, written \d+s ago\.$/m,
     );
@@ -106,7 +106,118 @@ describe('kubectl regcred doctor', () => {
     ErrImageNeverPull: ['ErrImageNeverPull', `Container image "${IMAGE}" is not present with pull policy of Never`],
   };
 
-  it('of a namespace says that all is in place, and of each pod that waits why', async () => {
+  it('says where the name came from after the credential is gone, and what a new pod would have', async () => {
+    const [namespace = ''] = await scene.placed();
+    const own = { imagePullSecrets: [{ name: scene.name }] };
+    await pod(namespace, 'inherited');
+    await pod(namespace, 'written', own);
+    await scene.deleteCredential();
+    await scene.credentialGone();
+    const inherited = await doctor(['pod/inherited', '-n', namespace]);
+    expect(inherited.stdout)
+      .to.contain(
+        `${scene.name} (added when the pod was created, by ServiceAccount default or an admission policy, neither of which has the name now)`,
+      )
+      .and.contain('No RegistryCredential creates a Secret of this name.')
+      .and.contain('delete the pod: the list of an existing pod cannot change. Then create it again, because no controller does');
+    const written = await doctor(['pod/written', '-n', namespace]);
+    expect(written.stdout)
+      .to.contain(`${scene.name} (from the pod's own spec)`)
+      .and.contain(`remove ${scene.name} from imagePullSecrets of the pod's own spec, and then delete the pod`);
+  });
+
+  /** Creates a workload. No controller for it runs here, so the test creates its pods. */
+  async function workload(api: string, resource: string, namespace: string, spec: object): Promise<string> {
+    const body = { metadata: { name: 'web' }, spec };
+    return (await cluster.api.call<KubeObject>('POST', `${api}/namespaces/${namespace}/${resource}`, { body })).metadata.uid;
+  }
+
+  it('explains a Deployment by its template and its worst pod', async () => {
+    const [namespace = ''] = await scene.placed();
+    const labels = { app: 'web' };
+    const template = { metadata: { labels }, spec: { containers: [{ name: 'web', image: IMAGE }] } };
+    await workload('/apis/apps/v1', 'deployments', namespace, { selector: { matchLabels: labels }, template });
+    expect((await found('deployment/web', '-n', namespace)).findings.map(({ subject }) => subject)).to.deep.equal(['deployment/web']);
+    for (const name of ['web-fine', 'web-waits']) {
+      const body = { metadata: { name, labels }, spec: template.spec };
+      await cluster.api.call('POST', `/api/v1/namespaces/${namespace}/pods`, { body });
+    }
+    await waits(namespace, 'web-waits', 'ErrImagePull', '401 Unauthorized');
+    await pod(namespace, 'other');
+    const answer = await found('deploy', 'web', '-n', namespace);
+    expect(answer.findings.map(({ subject }) => subject)).to.deep.equal(['deployment/web', 'pod/web-waits']);
+    expect(first(answer)).to.include({ reason: 'PodsWait', message: '1 of 2 pods waits for an image; pod/web-waits follows below.' });
+    expect(answer.findings[1]?.steps.find(({ check }) => check === 'Kubelet')).to.include({ mark: 'wrong', reason: 'Unauthorized' });
+    expect((await doctor(['deployment.apps/web', '-n', namespace, '-o', 'name'])).stdout).to.equal('deployment/web\npod/web-waits\n');
+  });
+
+  it('finds the pods of a StatefulSet by their owner, and those of a CronJob by their Jobs', async () => {
+    const [namespace = ''] = await scene.placed();
+    const template = {
+      metadata: { labels: { app: 'web' } },
+      spec: { restartPolicy: 'Never', containers: [{ name: 'web', image: IMAGE }] },
+    };
+    const setTemplate = { ...template, spec: { containers: template.spec.containers } };
+    const selector = { matchLabels: { app: 'web' } };
+    const set = await workload('/apis/apps/v1', 'statefulsets', namespace, { selector, serviceName: 'web', template: setTemplate });
+    const cron = await workload('/apis/batch/v1', 'cronjobs', namespace, {
+      schedule: '0 0 1 1 *',
+      suspend: true,
+      jobTemplate: { spec: { template } },
+    });
+    const ownedBy = (kind: string, uid: string, name = 'web') => [
+      { apiVersion: kind === 'StatefulSet' ? 'apps/v1' : 'batch/v1', kind, name, uid, controller: true },
+    ];
+    const job = await cluster.api.call<KubeObject>('POST', `/apis/batch/v1/namespaces/${namespace}/jobs`, {
+      body: { metadata: { name: 'web-1', ownerReferences: ownedBy('CronJob', cron) }, spec: { suspend: true, template } },
+    });
+    for (const [name, ownerReferences] of [
+      ['of-set', ownedBy('StatefulSet', set)],
+      ['of-job', ownedBy('Job', job.metadata.uid, 'web-1')],
+      ['of-nothing', []],
+    ] as const) {
+      await cluster.api.call('POST', `/api/v1/namespaces/${namespace}/pods`, {
+        body: { metadata: { name, labels: { app: 'web' }, ownerReferences }, spec: template.spec },
+      });
+    }
+    const subjects = async (...args: string[]) => (await found(...args, '-n', namespace)).findings.map(({ subject }) => subject);
+    expect(await subjects('sts/web')).to.deep.equal(['statefulset/web', 'pod/of-set']);
+    expect(await subjects('cronjob/web')).to.deep.equal(['cronjob/web', 'pod/of-job']);
+    expect(await subjects('job/web-1')).to.deep.equal(['job/web-1', 'pod/of-job']);
+  });
+
+  it('explains a ServiceAccount by what its pods get, and by its worst pod', async () => {
+    const [namespace = ''] = await scene.placed();
+    await scene.makeAccount(namespace, 'builder');
+    await pod(namespace, 'builds', { serviceAccountName: 'builder' });
+    await pod(namespace, 'web-0');
+    const selected = await found('sa/default', '-n', namespace);
+    expect(selected.findings.map(({ subject }) => subject)).to.deep.equal(['serviceaccount/default', 'pod/web-0']);
+    expect(selected.findings[0]?.steps.find(({ reason }) => reason === 'Referenced')?.message).to.equal(
+      `Pods with ServiceAccount default get the name ${scene.name} of RegistryCredential ${scene.name}.`,
+    );
+    expect(selected.exitCode).to.equal(0);
+    const other = await found('serviceaccount', 'builder', '-n', namespace);
+    expect(other.findings.map(({ subject }) => subject)).to.deep.equal(['serviceaccount/builder', 'pod/builds']);
+    expect(other.findings[0]?.steps.find(({ check }) => check === 'Credential')).to.include({ mark: 'note', reason: 'AccountNotMatched' });
+  });
+
+  it('finds with -A the pods of all namespaces that wait, and the credentials that are not Ready', async () => {
+    const [namespace = ''] = await scene.placed();
+    await pod(namespace, 'fine');
+    await pod(namespace, 'waits');
+    await waits(namespace, 'waits', 'ErrImagePull', '401 Unauthorized');
+    const answer = await found('-A');
+    const [all] = answer.findings;
+    expect(all?.subject).to.equal('all namespaces');
+    expect(all?.steps.find(({ reason }) => reason === 'PodsWait')?.message).to.contain(`${namespace} 1`);
+    expect(all?.steps.map(({ message }) => message)).to.include(`RegistryCredential ${scene.name} is Ready (Synced).`);
+    expect(answer.exitCode).to.equal(1);
+    // With -n alone, only that namespace.
+    expect((await found('-n', namespace)).findings.map(({ subject }) => subject)).to.deep.equal([`namespace ${namespace}`, 'pod/waits']);
+  });
+
+  it('reports for a namespace that everything is in place, and for each waiting pod the cause', async () => {
     const [namespace = ''] = await scene.placed();
     const well = await found('namespace', namespace);
     expect(well.findings.flatMap(({ steps }) => steps.map(({ check, mark, reason }) => `${mark} ${check} ${reason}`))).to.include.members([
@@ -132,7 +243,7 @@ describe('kubectl regcred doctor', () => {
     });
   });
 
-  it('hears the kubelet in Events where the state of the container says only that it waits', async () => {
+  it('reads the last Event if the state of the container has no error', async () => {
     const [namespace = ''] = await scene.placed();
     await pod(namespace, 'web-0');
     await waits(namespace, 'web-0', 'ImagePullBackOff', `Back-off pulling image "${IMAGE}"`);
@@ -149,7 +260,7 @@ describe('kubectl regcred doctor', () => {
     expect(first(await found('pod/web-0', '-n', namespace))).to.include({ check: 'Kubelet', reason: 'NameNotResolved' });
   });
 
-  it('tells of a Secret that is broken what the operator would say of it, and that nothing is pulled with it', async () => {
+  it('reports a broken Secret with the message of the operator, and that the kubelet ignores all Secrets of the pod', async () => {
     const [namespace = ''] = await scene.placed();
     await scene.secret(namespace, 'own', 'kubernetes.io/dockerconfigjson', {
       '.dockerconfigjson': '{"auths":{"quay.io":{"auth":"c2FtcGxlLXdpdGhvdXQtY29sb24="}}}',
@@ -160,7 +271,7 @@ describe('kubectl regcred doctor', () => {
     expect(steps).to.deep.equal(['Secret AuthNotBase64', 'Secret SecretMissing', 'Entries ConfigRefused']);
   });
 
-  it('of an image, and of a file before it is applied, says what a pod there would have', async () => {
+  it('reports for an image, and for a file that is not applied yet, what a pod would have', async () => {
     const [namespace = ''] = await scene.placed();
     expect(await found('image', IMAGE, '-n', namespace)).to.include({ exitCode: 0 });
     await scene.makeAccount(namespace, 'builder');
@@ -197,7 +308,7 @@ describe('kubectl regcred doctor', () => {
     expect(parse(piped.stdout)).to.have.nested.property('findings[0].subject', 'Pod/');
   });
 
-  it('says what it may not see, and which right that takes', async () => {
+  it('names the rights that the user lacks', async () => {
     const [namespace = ''] = await scene.placed();
     await pod(namespace, 'web-0');
     await scene.makeAccount(namespace, 'developer');
@@ -220,7 +331,7 @@ describe('kubectl regcred doctor', () => {
     if (!server) throw new Error('The kubeconfig has no cluster.');
     writeKubeconfig(kubeconfig, server, { token: made.status.token }, namespace);
 
-    // The namespace is that of the context.
+    // The context of the kubeconfig gives the namespace.
     const { code, stdout } = await eventually('the rights are known', async () => {
       const answer = await doctor(['pod/web-0'], { kubeconfig });
       expect(answer.stderr).to.equal('');
@@ -246,7 +357,7 @@ describe('kubectl regcred doctor', () => {
     });
     after(() => registry?.stop());
 
-    it('asks the registry as the kubelet would, and says after a rotation that all is well', async () => {
+    it('asks the registry as the kubelet does, and finds nothing wrong after a rotation', async () => {
       await scene.basicAuth('sample-password-that-is-wrong');
       const namespace = await scene.namespace();
       await scene.credential({ registries: [{ server: registry.host, secretRef: { namespace: SOURCES, name: scene.name } }] });
@@ -255,7 +366,7 @@ describe('kubectl regcred doctor', () => {
 
       const wrong = first(await ask('acme/app:1'));
       expect(wrong).to.include({ check: 'Registry', reason: 'Unauthorized' });
-      expect(wrong?.mend).to.contain(`Secret ${SOURCES}/${scene.name}, the source of RegistryCredential ${scene.name}`);
+      expect(wrong?.fix).to.contain(`Secret ${SOURCES}/${scene.name}, the source of RegistryCredential ${scene.name}`);
       const digits = async () => /password fingerprint (\w{5})/.exec(JSON.stringify(await ask('acme/app:1')))?.[1];
       const before = await digits();
       const { data } = await scene.secretIn(namespace);
@@ -275,16 +386,16 @@ describe('kubectl regcred doctor', () => {
   });
 
   const unusable: Record<string, { args: string[]; says: string }> = {
-    'a pod that there is not': { args: ['pod/nowhere'], says: 'There is no pod default/nowhere.' },
-    'a namespace that there is not': { args: ['namespace', 'nowhere'], says: 'There is no namespace nowhere.' },
-    'a file that there is not': { args: ['-f', '/nowhere'], says: '/nowhere: it cannot be read (ENOENT).' },
-    'a name that would be another path': { args: ['pod', '../secrets/x'], says: 'There is no pod default/../secrets/x.' },
-    'a kind that it knows nothing of': { args: ['deployment/web'], says: 'it knows nothing of that kind' },
-    'nothing that it is about': { args: [], says: 'Say what it is about' },
-    'two things that it is about': { args: ['pod/a', '-f', 'b'], says: 'is too much' },
+    'a pod that does not exist': { args: ['pod/nowhere'], says: 'There is no pod default/nowhere.' },
+    'a namespace that does not exist': { args: ['namespace', 'nowhere'], says: 'There is no namespace nowhere.' },
+    'a file that does not exist': { args: ['-f', '/nowhere'], says: '/nowhere: the file cannot be read (ENOENT).' },
+    'a name that is another path': { args: ['pod', '../secrets/x'], says: 'There is no pod default/../secrets/x.' },
+    'an unknown kind': { args: ['node/web'], says: 'doctor does not know this kind' },
+    'no subject': { args: [], says: 'Name the subject' },
+    'two subjects': { args: ['pod/a', '-f', 'b'], says: 'are two subjects' },
   };
   for (const [what, { args, says }] of Object.entries(unusable)) {
-    it(`ends with 2 for ${what}`, async () => {
+    it(`has exit code 2 for ${what}`, async () => {
       const { code, stdout, stderr } = await doctor(args);
       expect(stderr).to.contain(says);
       expect({ code, stdout }).to.deep.equal({ code: 2, stdout: '' });

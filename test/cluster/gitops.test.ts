@@ -2,26 +2,27 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAllDocuments } from 'yaml';
-import { CONTEST } from '../../src/plan/contest.ts';
+import { DRIFT_LIMITS } from '../../src/plan/placement/drift-backoff.ts';
 import { auditedSince, endOf, isWrite } from '../support/audit.ts';
 import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { yamlIn } from '../support/markdown.ts';
+import { skipBecause } from '../support/skip.ts';
 
 /**
- * What a GitOps tool does to a cluster, done by kubectl: Argo CD applies with kubectl's own code, from the client or (with
- * ServerSideApply=true) on the server, taking fields from others; Flux always on the server.
+ * What a GitOps tool does to a cluster, done by kubectl. Argo CD applies with kubectl's own code: client-side, or (with
+ * ServerSideApply=true) server-side, where it takes fields from others. Flux always applies server-side.
  */
 const MODES: Record<string, { flags: string[]; leaves: string[] }> = {
-  'from the client': { flags: [], leaves: [] },
-  // What was taken out of Git stays where others have written the list since: it is theirs.
-  'on the server': { flags: ['--server-side', '--force-conflicts', '--field-manager=argocd-controller'], leaves: ['own'] },
+  'client-side': { flags: [], leaves: [] },
+  // Others have written the list since. Therefore an entry that was removed from Git stays: it is theirs.
+  'server-side': { flags: ['--server-side', '--force-conflicts', '--field-manager=argocd-controller'], leaves: ['own'] },
 };
 
-/** One more than is repaired without a word: what keeps quiet for so long has no second manager in it. */
-const AGAIN = CONTEST.budget + 1;
+/** One more than the operator repairs without a report: silence for that many times proves that no second manager writes. */
+const AGAIN = DRIFT_LIMITS.budget + 1;
 
-describe('What is kept in Git', () => {
+describe('Manifests in Git', () => {
   let cluster: Cluster;
   let scene: Scene;
   before(async () => (cluster = await theCluster()));
@@ -33,7 +34,7 @@ describe('What is kept in Git', () => {
     return file;
   };
 
-  /** What the operator has written for the scene since, once it has had time to write all that it would. */
+  /** The requests that the operator wrote for the scene since, after it had time for all of them. */
   const writtenSince = async (from: number) => {
     await cluster.scene().placed(1);
     return auditedSince(cluster.controlPlane.auditLog, from).filter((request) => isWrite(request) && request.uri.includes(scene.name));
@@ -42,11 +43,11 @@ describe('What is kept in Git', () => {
   for (const [how, { flags, leaves }] of Object.entries(MODES)) {
     const apply = (...manifests: object[]) => cluster.kubectl('apply', ...flags, '-f', git(...manifests));
 
-    describe(`and applied ${how} again and again, a RegistryCredential`, () => {
+    describe(`applied ${how} many times: a RegistryCredential`, () => {
       const secretRef = () => ({ namespace: SOURCES, name: scene.name });
       const specs: Record<string, () => object> = {
-        'that says only what it must': () => ({ registries: [{ server: 'ghcr.io', secretRef: secretRef() }] }),
-        'that says everything': () => ({
+        'with only the required fields': () => ({ registries: [{ server: 'ghcr.io', secretRef: secretRef() }] }),
+        'with every field': () => ({
           registries: [{ server: 'ghcr.io', secretRef: { ...secretRef(), usernameKey: 'username', passwordKey: 'password' } }],
           dockerConfigs: [],
           serviceAccounts: { names: ['default'], selector: { matchExpressions: [{ key: 'team', operator: 'Exists' }] } },
@@ -58,7 +59,7 @@ describe('What is kept in Git', () => {
         }),
       };
       for (const [which, spec] of Object.entries(specs)) {
-        it(`${which} differs in nothing from what is in the cluster, and costs no write`, async () => {
+        it(`${which} shows no difference from the cluster, and causes no write`, async () => {
           const manifest = {
             apiVersion: 'regcred.dev/v1alpha1',
             kind: 'RegistryCredential',
@@ -73,7 +74,7 @@ describe('What is kept in Git', () => {
           const { metadata } = await scene.credentialObject();
           const from = endOf(cluster.controlPlane.auditLog);
           for (let at = 0; at < 3; at++) await apply(manifest);
-          // It fails where there is a difference, with the difference.
+          // The command fails if there is a difference, and prints it.
           await cluster.kubectl('diff', ...flags, '-f', git(manifest));
           expect(await writtenSince(from)).to.deep.equal([]);
           const after = await scene.credentialObject();
@@ -83,12 +84,12 @@ describe('What is kept in Git', () => {
       }
     });
 
-    describe(`and applied ${how} again and again, a ServiceAccount`, () => {
+    describe(`applied ${how} many times: a ServiceAccount`, () => {
       let namespace: string;
       beforeEach(async () => ([namespace] = (await scene.placed(1)) as [string]));
 
       let commits = 0;
-      /** With a change in each commit, or most of it would not get as far as the API server. */
+      /** Changes the account in each commit. Otherwise kubectl would not send most of them to the API server. */
       const commit = (more: object) =>
         apply({
           apiVersion: 'v1',
@@ -100,15 +101,15 @@ describe('What is kept in Git', () => {
 
       const quiet: Record<string, { before?: object; inGit: () => Promise<object>; inCluster: () => string[] }> = {
         'without imagePullSecrets': { inGit: async () => ({}), inCluster: () => [scene.name] },
-        'with our Secret named among its own': { inGit: async () => list('own', scene.name), inCluster: () => ['own', scene.name] },
-        'with a list that is ignored, so that what is applied is what is there (RespectIgnoreDifferences, spec.ignore),': {
+        'that lists our Secret among its own': { inGit: async () => list('own', scene.name), inCluster: () => ['own', scene.name] },
+        'with an ignored list, which is applied as it is in the cluster (RespectIgnoreDifferences, spec.ignore),': {
           before: list('own'),
           inGit: async () => list(...(await scene.pullSecrets(namespace))),
           inCluster: () => ['own', scene.name],
         },
       };
       for (const [what, { before, inGit, inCluster }] of Object.entries(quiet)) {
-        it(`${what} keeps our reference, and costs no write`, async () => {
+        it(`${what} keeps our reference, and causes no write`, async () => {
           await scene.told('Synced');
           await commit(before ?? (await inGit()));
           await scene.pullSecretsAre(namespace, inCluster());
@@ -122,7 +123,7 @@ describe('What is kept in Git', () => {
         });
       }
 
-      it(`with a list of its own that is taken out of Git keeps [${leaves}] of it, and ours`, async () => {
+      it(`whose list is removed from Git keeps [${leaves}] of it, and our reference`, async () => {
         await commit(list('own'));
         await scene.pullSecretsAre(namespace, ['own', scene.name]);
         await commit({});
@@ -135,7 +136,7 @@ describe('What is kept in Git', () => {
 
       const warring: Record<string, object> = { 'with a list of its own': list('own'), 'with an empty list': list() };
       for (const [what, inGit] of Object.entries(warring)) {
-        it(`${what} ends in Contested, with what to do about it, and all is well once that is done`, async () => {
+        it(`${what} is reported as Contested with the fix, and is Ready after the fix`, async () => {
           await eventually(
             'it is reported',
             async () => {
@@ -146,14 +147,14 @@ describe('What is kept in Git', () => {
           );
           const { message } = await scene.ready('False', 'Contested');
           expect(message).to.contain(`${namespace}/default`);
-          for (const mend of [
-            'out of the account in Git',
+          for (const fix of [
+            'remove imagePullSecrets from the account in Git',
             'RespectIgnoreDifferences=true',
             'spec.ignore',
-            'name this Secret',
+            'add this Secret to it',
             'regcred.dev/exclude',
           ])
-            expect(message).to.contain(mend);
+            expect(message).to.contain(fix);
           await commit({});
           await scene.ready();
           expect(await scene.pullSecrets(namespace)).to.include(scene.name);
@@ -161,7 +162,7 @@ describe('What is kept in Git', () => {
       }
     });
 
-    describe(`and applied ${how} again and again, a Secret of the name of ours`, () => {
+    describe(`applied ${how} many times: a Secret with the name of ours`, () => {
       let namespace: string;
       let commits = 0;
       const commit = () =>
@@ -178,7 +179,7 @@ describe('What is kept in Git', () => {
         await commit();
       });
 
-      it('is left alone and told of', async () => {
+      it('is left unchanged and reported', async () => {
         await scene.credential();
         await scene.ready('False', 'SecretExists');
         const from = endOf(cluster.controlPlane.auditLog);
@@ -186,7 +187,7 @@ describe('What is kept in Git', () => {
         expect((await writtenSince(from)).filter(({ resource }) => resource === 'secrets')).to.deep.equal([]);
       });
 
-      it('ends in Contested where it was taken over, with what to do about it', async () => {
+      it('is reported as Contested with the fix if it was adopted', async () => {
         await scene.credential({ conflictPolicy: 'Adopt' });
         await scene.ready();
         await eventually(
@@ -205,7 +206,7 @@ describe('What is kept in Git', () => {
   }
 });
 
-/** What the examples have in them that the cluster does not know, unless REGCRED_TEST_CRDS names a directory with these CustomResourceDefinitions. */
+/** The kinds in the examples that the cluster does not serve, unless REGCRED_TEST_CRDS names a directory with their CustomResourceDefinitions. */
 const FOREIGN = [
   'argoproj.io/v1alpha1 Application',
   'argoproj.io/v1alpha1 AppProject',
@@ -235,8 +236,9 @@ describe('The examples for GitOps', () => {
 
   for (const { file, object } of examples) {
     const { apiVersion, kind, metadata } = object;
-    it(`are what the API server takes: ${kind} ${metadata.name} in ${file}`, async function () {
-      if (!crds && FOREIGN.includes(`${apiVersion} ${kind}`)) return this.skip();
+    it(`are accepted by the API server: ${kind} ${metadata.name} in ${file}`, async function () {
+      if (!crds && FOREIGN.includes(`${apiVersion} ${kind}`))
+        return skipBecause(this, 'The examples of other projects need their CustomResourceDefinitions (CONTRIBUTING.md).');
       const manifest = { ...object, metadata: { ...metadata, ...(metadata.namespace && { namespace }) } };
       const path = join(cluster.controlPlane.scratch, 'example.json');
       writeFileSync(path, JSON.stringify(manifest));

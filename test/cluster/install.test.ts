@@ -4,20 +4,22 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parseAllDocuments, stringify } from 'yaml';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../support/api.ts';
 import { Cluster, type Scene } from '../support/cluster.ts';
 import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
-import { helm } from '../support/helm.ts';
+import { helm, valuesFlag } from '../support/helm.ts';
 import { leads, type OperatorProcess, operatorKubeconfig, startOperator } from '../support/operator.ts';
+import { policyKinds, servesPolicies } from '../support/policy-api.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const CRDS = ['registrycredentials', 'namespacedregistrycredentials', 'pullsecretrules'].map((plural) => `${plural}.regcred.dev`);
 const CHART = join(ROOT, 'charts/regcred');
-/** What `kubectl kustomize .` printed before. */
+/** The output of `kubectl kustomize .` at the previous version. */
 const BEFORE = join(ROOT, 'test/fixtures/before.yaml');
 const SYSTEM = 'regcred-system';
-/** The one name that source namespaces are shipped with. */
+/** The only Secret name that the shipped source-namespaces overlay allows. */
 const NAME = 'regcred';
 const NARROW = { sourceNamespaces: [SYSTEM], secretNames: [NAME] };
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${SYSTEM}/deployments/regcred`;
@@ -27,18 +29,18 @@ interface Container {
   readonly env?: readonly { readonly name: string; readonly value: string }[];
 }
 interface Deployment {
-  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly [Container] } } };
+  readonly spec: { readonly template: { readonly metadata: object; readonly spec: { readonly containers: readonly [Container] } } };
 }
 
 describe('Installing', () => {
   let controlPlane: ControlPlane;
-  let api: Kube;
+  let api: KubeClient;
   let atFirst: string[];
   let operator: OperatorProcess | undefined;
   before(async () => {
     controlPlane = await startControlPlane((line) => console.error(line));
     api = connect(controlPlane.kubeconfig);
-    await eventually('the control plane has furnished itself', async () => {
+    await eventually('the control plane has created its own objects', async () => {
       const once = await everything();
       expect(once)
         .to.include('ServiceAccount kube-public/default')
@@ -56,15 +58,17 @@ describe('Installing', () => {
   });
 
   const run = (...args: string[]) => kubectl(controlPlane, ...args);
-  /** Helm, for the one release. */
+  /** Runs Helm for the one release. */
   const chart = (command: 'install' | 'upgrade', from = CHART, values: object = {}) =>
-    helm(controlPlane.kubeconfig, command, 'regcred', from, '-n', SYSTEM, '--create-namespace', '--set-json', JSON.stringify(values));
+    helm(controlPlane.kubeconfig, command, 'regcred', from, '-n', SYSTEM, '--create-namespace', valuesFlag(values));
   const uninstallChart = () => helm(controlPlane.kubeconfig, 'uninstall', 'regcred', '-n', SYSTEM, '--wait');
 
-  /** What there is that an installation could leave behind. */
+  /** All objects of the kinds that an installation could leave behind. */
   async function everything(): Promise<string[]> {
-    const kinds =
-      'namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,secrets,deployments,pods,networkpolicies,leases,mutatingadmissionpolicies,mutatingadmissionpolicybindings';
+    const kinds = [
+      'namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,secrets,deployments,pods,networkpolicies,poddisruptionbudgets,leases',
+      ...policyKinds(controlPlane.assets),
+    ].join();
     const columns = 'KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name';
     const lines = await run('get', kinds, '--all-namespaces', '--no-headers', '-o', `custom-columns=${columns}`);
     return lines
@@ -76,7 +80,7 @@ describe('Installing', () => {
       .sort();
   }
 
-  /** The operator as the Deployment runs it, with the rights that are installed and no others. */
+  /** Starts the operator with the arguments of the Deployment, and with only the installed rights. */
   async function start(): Promise<Cluster> {
     await run('wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=30s');
     const { args, env = [] } = (await api.call<Deployment>('GET', DEPLOYMENT)).spec.template.spec.containers[0];
@@ -91,7 +95,7 @@ describe('Installing', () => {
     return new Cluster(controlPlane, api, operator, kubeconfig);
   }
 
-  /** A credential that is placed into a namespace. */
+  /** Places a credential in a namespace. */
   async function place(cluster: Cluster): Promise<{ scene: Scene; namespace: string }> {
     const scene = cluster.scene();
     await scene.secret(SYSTEM, 'robot', 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
@@ -104,7 +108,7 @@ describe('Installing', () => {
     return { scene, namespace };
   }
 
-  /** As docs/install.md says: first the credentials, by the operator; then itself. */
+  /** Follows docs/install.md: first delete the credentials, so that the operator cleans up, then stop the operator. */
   async function takeBack(scene: Scene, namespace: string): Promise<void> {
     await run('delete', 'regcred', '--all', '--timeout=30s');
     await scene.secretGone(namespace, NAME);
@@ -113,7 +117,7 @@ describe('Installing', () => {
     await run('delete', 'namespace', '-l', `of=${scene.name}`, '--wait=false');
   }
 
-  const nothingIsLeft = () => eventually('nothing is left behind', async () => expect(await everything()).to.deep.equal(atFirst), 30_000);
+  const nothingIsLeft = () => eventually('nothing is left', async () => expect(await everything()).to.deep.equal(atFirst), 30_000);
 
   const removed: Record<string, { install: () => Promise<unknown>; remove: () => Promise<unknown> }> = {
     'kubectl apply -k .': kustomization('.'),
@@ -128,12 +132,12 @@ describe('Installing', () => {
   }
   async function removeChart(): Promise<void> {
     await uninstallChart();
-    await run('delete', 'crd', 'registrycredentials.regcred.dev');
+    await run('delete', 'crd', ...CRDS);
     await run('delete', 'namespace', SYSTEM);
   }
 
   for (const [how, { install, remove }] of Object.entries(removed)) {
-    it(`by ${how}: the operator works with what is there, and nothing is left behind`, async () => {
+    it(`by ${how}: the operator works with the installed objects, and nothing is left after the removal`, async () => {
       await install();
       const { scene, namespace } = await place(await start());
       expect(operator?.log()).to.not.match(/forbidden/i);
@@ -143,7 +147,7 @@ describe('Installing', () => {
     });
   }
 
-  it('by the chart, and uninstalled before its credentials: regcred cleanup takes back what it placed, and nothing is left behind', async () => {
+  it('by the chart, and uninstalling it before its credentials: regcred cleanup removes the copies, and nothing is left', async () => {
     await chart('install');
     const { scene, namespace } = await place(await start());
     await operator?.stop();
@@ -151,22 +155,25 @@ describe('Installing', () => {
     const command = [join(ROOT, 'dist/main.js'), 'cleanup', '--all', '--dry-run=none'];
     await promisify(execFile)(process.execPath, command, { env: { KUBECONFIG: controlPlane.kubeconfig } });
     await takeBack(scene, namespace);
-    await run('delete', 'crd', 'registrycredentials.regcred.dev');
+    await run('delete', 'crd', ...CRDS);
     await run('delete', 'namespace', SYSTEM);
     await nothingIsLeft();
   });
 
-  describe('over the version before', () => {
+  describe('over the previous version', () => {
     const upgrades: Record<string, { before: () => Promise<unknown>; upgrade: () => Promise<unknown>; remove: () => Promise<unknown> }> = {
       'with kubectl': {
         before: () => run('apply', '-f', BEFORE),
-        upgrade: () => run('apply', '-k', ROOT),
+        upgrade: async () => {
+          await run('apply', '-k', ROOT);
+          await run('delete', 'role,rolebinding', 'regcred-events', '-n', 'default');
+        },
         remove: () => run('delete', '-k', ROOT),
       },
       'with the chart': { before: () => chart('install', chartBefore()), upgrade: () => chart('upgrade'), remove: removeChart },
     };
 
-    /** The objects of that version, as the chart would have had them. */
+    /** A chart with the objects of the previous version. */
     function chartBefore(): string {
       const directory = join(controlPlane.scratch, 'before');
       mkdirSync(join(directory, 'templates'), { recursive: true });
@@ -182,7 +189,7 @@ describe('Installing', () => {
       return directory;
     }
 
-    /** Whether the API takes a server that it has only taken since. */
+    /** Whether the API accepts a server that the previous version refused. */
     const takesIPv6 = () => {
       const spec = {
         registries: [{ server: '[fd00::1]:5000', secretRef: { namespace: SYSTEM, name: 'robot' } }],
@@ -196,7 +203,7 @@ describe('Installing', () => {
     };
 
     for (const [how, { before, upgrade, remove }] of Object.entries(upgrades)) {
-      it(`${how}: the API is upgraded, and credentials and copies stay as they are`, async () => {
+      it(`${how}: upgrades the API, and keeps credentials and copies unchanged`, async () => {
         await before();
         const { scene, namespace } = await place(await start());
         expect(await takesIPv6()).to.equal(false);
@@ -208,7 +215,7 @@ describe('Installing', () => {
         await eventually('the new API is served', async () => expect(await takesIPv6()).to.equal(true));
         await start();
         expect((await scene.credentialObject()).metadata.uid).to.equal(uid);
-        // Something later is done: by then what was to be done about these would have been.
+        // By the time that a later namespace is served, the operator would have changed these.
         const later = await scene.namespace({ of: scene.name });
         await scene.secretPlaced(later, NAME);
         expect([await scene.secretIn(namespace, NAME), await scene.account(namespace)]).to.deep.equal(placed);
@@ -220,7 +227,7 @@ describe('Installing', () => {
     }
   });
 
-  it('by the chart, and uninstalling it keeps the API, the credentials and what is placed; installed again it goes on', async () => {
+  it('by the chart: uninstalling it keeps the API, the credentials and the copies, and a new installation continues with them', async () => {
     await chart('install');
     const { scene, namespace } = await place(await start());
     const placed = [await scene.credentialObject(), await scene.secretIn(namespace, NAME), await scene.account(namespace)];
@@ -240,18 +247,20 @@ describe('Installing', () => {
     await nothingIsLeft();
   });
 
-  it('by the chart over what kubectl has installed, which it takes over without deleting any of it', async () => {
+  it('by the chart over an installation by kubectl: Helm takes it over and deletes nothing', async () => {
     await run('apply', '-k', ROOT);
     const { scene, namespace } = await place(await start());
     const uids = () =>
       run('get', 'crd,clusterroles,deployments', '-A', '-l', 'app.kubernetes.io/name=regcred', '-o', 'jsonpath={..metadata.uid}');
     const before = await uids();
-    expect(before.split(' ')).to.have.lengthOf(3);
-    const flags = ['--take-ownership', '--force-conflicts', '--set', 'image.repository=mirror.example.com/regcred'];
+    expect(before.split(' ')).to.have.lengthOf(8);
+    // Helm 3 does not apply server-side, so it has no conflicts and does not know the flag.
+    const isHelm3 = (await helm(undefined, 'version', '--short')).startsWith('v3');
+    const flags = ['--take-ownership', ...(isHelm3 ? [] : ['--force-conflicts']), '--set', 'image.repository=mirror.example.com/regcred'];
     await helm(controlPlane.kubeconfig, 'install', 'regcred', CHART, '-n', SYSTEM, ...flags);
     expect(await uids()).to.equal(before);
     expect(JSON.stringify(await api.call('GET', DEPLOYMENT))).to.contain('mirror.example.com/regcred:');
-    // Nor does it delete the API that is left to somebody else from now on.
+    // Helm does not delete the CustomResourceDefinition either if the chart no longer manages it.
     await chart('upgrade', CHART, { crds: { install: false } });
     expect(await uids()).to.equal(before);
     await takeBack(scene, namespace);
@@ -259,18 +268,18 @@ describe('Installing', () => {
     await nothingIsLeft();
   });
 
-  it('by the chart, with helm test: by the program itself, in a pod that Pod Security admits as restricted', async () => {
+  it('by the chart, with helm test: the program tests itself in a pod that Pod Security admits as restricted', async () => {
     await chart('install');
     await run('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted');
     const { scene, namespace } = await place(await start());
     const pod = `/api/v1/namespaces/${SYSTEM}/pods/regcred-test`;
-    /** `helm test` beside a kubelet that is played: the very command runs here, and its end is written into the pod's status. */
+    /** Runs `helm test`, and does the work of the kubelet: runs the command of the pod here, and writes the result to the pod's status. */
     const tested = async () => {
       const asked = helm(controlPlane.kubeconfig, 'test', 'regcred', '-n', SYSTEM, '--timeout', '30s').then(
         () => 'passed',
         () => 'failed',
       );
-      const { spec } = await eventually('the pod of the test is there', () => api.call<{ spec: { containers: [Container] } }>('GET', pod));
+      const { spec } = await eventually('the test pod exists', () => api.call<{ spec: { containers: [Container] } }>('GET', pod));
       const command = [join(ROOT, 'dist/main.js'), ...spec.containers[0].args];
       const env = { KUBECONFIG: join(controlPlane.scratch, 'operator.kubeconfig') };
       const phase = await promisify(execFile)(process.execPath, command, { env }).then(
@@ -293,12 +302,40 @@ describe('Installing', () => {
     await nothingIsLeft();
   });
 
-  it('by the chart with every value set: the API server takes all of it', async () => {
+  /** Creates a pod of the Deployment in a namespace that enforces the Pod Security Standard restricted. Gives the refusal, if there is one. */
+  async function podAdmitted(): Promise<string> {
+    await run('label', 'namespace', SYSTEM, 'pod-security.kubernetes.io/enforce=restricted', '--overwrite');
+    const { metadata, spec } = (await api.call<Deployment>('GET', DEPLOYMENT)).spec.template;
+    const pods = `/api/v1/namespaces/${SYSTEM}/pods`;
+    return api.call('POST', pods, { body: { metadata: { ...metadata, name: 'admitted' }, spec } }).then(
+      async () => {
+        await api.call('DELETE', `${pods}/admitted`, { body: { gracePeriodSeconds: 0 } });
+        return 'admitted';
+      },
+      (error: Error) => error.message,
+    );
+  }
+
+  it('by the chart: Pod Security admits its pods as restricted, and refuses them if a value weakens them', async () => {
+    await chart('install');
+    expect(await podAdmitted()).to.equal('admitted');
+    await chart('upgrade', CHART, { securityContext: { allowPrivilegeEscalation: true } });
+    expect(await podAdmitted())
+      .to.contain('violates PodSecurity')
+      .and.to.contain('allowPrivilegeEscalation');
+    await removeChart();
+    await nothingIsLeft();
+  });
+
+  it('by the chart with every value set: the API server accepts all objects', async () => {
     const values = {
       ...NARROW,
-      image: { repository: 'mirror.example.com/regcred', digest: `sha256:${'0123'.repeat(16)}` },
       imagePullSecrets: [{ name: 'mirror' }],
-      extraArgs: ['--log-level=debug'],
+      image: { repository: 'mirror.example.com/regcred', digest: `sha256:${'0123'.repeat(16)}`, pullPolicy: 'Always' },
+      commonLabels: { team: 'platform' },
+      serviceAccount: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/regcred' } },
+      log: { level: 'debug', format: 'text' },
+      extraArgs: ['--concurrency=16'],
       nodeSelector: { 'kubernetes.io/arch': 'arm64' },
       tolerations: [{ key: 'dedicated', operator: 'Exists', effect: 'NoSchedule' }],
       affinity: {
@@ -311,15 +348,31 @@ describe('Installing', () => {
       priorityClassName: 'system-cluster-critical',
       podLabels: { team: 'platform' },
       podAnnotations: { note: 'sample' },
-      networkPolicy: { apiServerPorts: [16443] },
+      networkPolicy: { apiServerPorts: [16443], registryPorts: [443, 5000] },
+      verification: { insecureRegistries: ['127.0.0.1:5000'], registryCa: { configMap: 'registry-ca' } },
+      expiry: { warning: '72h', lookup: 'github' },
+      extraEnv: [{ name: 'NO_PROXY', value: '.example.com' }],
+      extraVolumes: [{ name: 'extra', emptyDir: { sizeLimit: '1Mi' } }],
+      extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
+      podSecurityContext: { fsGroup: 1000 },
+      securityContext: { seLinuxOptions: { type: 'container_t' } },
+      livenessProbe: { timeoutSeconds: 5 },
+      readinessProbe: { successThreshold: 2 },
+      topologySpreadConstraints: [],
+      strategy: { rollingUpdate: { maxUnavailable: 0 } },
+      revisionHistoryLimit: 3,
+      podDisruptionBudget: { enabled: true, minAvailable: '50%' },
       podRecovery: { enabled: true },
     };
     await chart('install', CHART, values);
     const { template } = (await api.call<Deployment>('GET', DEPLOYMENT)).spec;
     expect(template.spec).to.include.keys('imagePullSecrets', 'nodeSelector', 'tolerations', 'affinity', 'priorityClassName');
+    expect(template.spec.containers[0]).to.have.nested.property('volumeMounts.length', 3);
+    expect(await podAdmitted()).to.equal('admitted');
     expect(await everything()).to.include.members([
-      'MutatingAdmissionPolicy <none>/regcred.dev',
+      ...(servesPolicies(controlPlane.assets) ? ['MutatingAdmissionPolicy <none>/regcred.dev'] : []),
       'ClusterRole <none>/regcred-pod-recovery',
+      `PodDisruptionBudget ${SYSTEM}/regcred`,
     ]);
     await removeChart();
     await nothingIsLeft();

@@ -8,7 +8,7 @@ describe('Placing', () => {
   before(async () => (cluster = await theCluster()));
   beforeEach(() => (scene = cluster.scene()));
 
-  it('puts the Secret into every target namespace, as the kubelet reads it and with nothing of the source', async () => {
+  it('creates the Secret in every target namespace, in the form that the kubelet reads, without metadata of the source', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const credential = await scene.credentialObject();
     const secret = await scene.secretIn(namespace);
@@ -35,7 +35,7 @@ describe('Placing', () => {
     expect(credential.metadata.finalizers).to.deep.equal(['regcred.dev/cleanup']);
   });
 
-  it('adds the reference to the default ServiceAccount, and pods made there carry it', async () => {
+  it('adds the reference to the default ServiceAccount, and new pods there have it', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
     expect((await scene.account(namespace)).metadata.annotations).to.deep.equal({ 'regcred.dev/pull-secrets': scene.name });
@@ -45,7 +45,7 @@ describe('Placing', () => {
     expect(pod.spec.imagePullSecrets).to.deep.equal([{ name: scene.name }]);
   });
 
-  it('serves a namespace that is made later', async () => {
+  it('includes a namespace that is created later', async () => {
     await scene.placed(1);
     const later = await scene.namespace();
     await scene.secretPlaced(later);
@@ -53,7 +53,7 @@ describe('Placing', () => {
     await eventually('the status counts it', async () => expect((await scene.status()).summary).to.equal('2/2'));
   });
 
-  it('serves a ServiceAccount that is made later', async () => {
+  it('includes a ServiceAccount that is created later', async () => {
     const [namespace] = (await scene.placed(1, { serviceAccounts: { names: ['default', 'build-*'] } })) as [string];
     await scene.makeAccount(namespace, 'build-images');
     await scene.makeAccount(namespace, 'other');
@@ -61,13 +61,13 @@ describe('Placing', () => {
     expect(await scene.pullSecrets(namespace, 'other')).to.deep.equal([]);
   });
 
-  describe('chooses the namespaces', () => {
+  describe('selects the namespaces', () => {
     const chosen: Record<string, { namespaces: object; labels?: Record<string, string>; placed: boolean }> = {
       'by name': { namespaces: { names: ['NAMESPACE'] }, placed: true },
       'by glob': { namespaces: { names: ['SCENE-*'] }, placed: true },
-      'not by a glob that covers only a part of the name': { namespaces: { names: ['SCENE'] }, placed: false },
+      'not by a glob that matches only a part of the name': { namespaces: { names: ['SCENE'] }, placed: false },
       'by label': { namespaces: { selector: { matchLabels: { pull: 'SCENE' } } }, labels: { pull: 'SCENE' }, placed: true },
-      'not by a label of another value': {
+      'not by a label with another value': {
         namespaces: { selector: { matchLabels: { pull: 'SCENE' } } },
         labels: { pull: 'no' },
         placed: false,
@@ -82,18 +82,18 @@ describe('Placing', () => {
         labels: { SCENE: '' },
         placed: true,
       },
-      'by name although the selector does not match': {
+      'by name, although the selector does not match': {
         namespaces: { names: ['SCENE-*'], selector: { matchLabels: { pull: 'SCENE' } } },
         placed: true,
       },
-      'but not those excluded by name': { namespaces: { names: ['SCENE-*'], exclude: { names: ['NAMESPACE'] } }, placed: false },
-      'but not those excluded by label': {
+      'but not one that is excluded by name': { namespaces: { names: ['SCENE-*'], exclude: { names: ['NAMESPACE'] } }, placed: false },
+      'but not one that is excluded by label': {
         namespaces: { names: ['SCENE-*'], exclude: { selector: { matchLabels: { pull: 'no' } } } },
         labels: { pull: 'no' },
         placed: false,
       },
-      'but not those that opt out': { namespaces: { names: ['SCENE-*'] }, labels: { 'regcred.dev/exclude': 'true' }, placed: false },
-      'and those whose opt-out label is not "true"': {
+      'but not one that opts out': { namespaces: { names: ['SCENE-*'] }, labels: { 'regcred.dev/exclude': 'true' }, placed: false },
+      'including one whose opt-out label is not "true"': {
         namespaces: { names: ['SCENE-*'] },
         labels: { 'regcred.dev/exclude': 'false' },
         placed: true,
@@ -114,10 +114,10 @@ describe('Placing', () => {
       });
     }
 
-    it('all of them by an empty selector', async () => {
+    it('all, by an empty selector', async () => {
       await scene.basicAuth();
       const namespace = await scene.namespace();
-      // exclude keeps it out of the namespaces of other tests.
+      // exclude restricts it to the namespaces of this test.
       await scene.credential({
         namespaces: { selector: {}, exclude: { selector: { matchExpressions: [{ key: scene.name, operator: 'DoesNotExist' }] } } },
       });
@@ -127,24 +127,28 @@ describe('Placing', () => {
     });
   });
 
-  describe('chooses the ServiceAccounts', () => {
+  describe('selects the ServiceAccounts', () => {
     const chosen: Record<string, { serviceAccounts: object; labels?: Record<string, string>; referring: string[]; reason?: string }> = {
-      'default, where nothing is said': { serviceAccounts: {}, referring: ['default'] },
-      'by name, and then default only if it is named': { serviceAccounts: { names: ['robot'] }, referring: ['robot'] },
+      'only default, if the spec has no serviceAccounts': { serviceAccounts: {}, referring: ['default'] },
+      'by name, and default only if the spec names it': { serviceAccounts: { names: ['robot'] }, referring: ['robot'] },
       'by glob': { serviceAccounts: { names: ['*'] }, referring: ['default', 'robot'] },
-      'by label, beside default': {
+      'by label, in addition to default': {
         serviceAccounts: { selector: { matchLabels: { pull: 'yes' } } },
         labels: { pull: 'yes' },
         referring: ['default', 'robot'],
       },
-      'by label alone': {
+      'by label only': {
         serviceAccounts: { names: [], selector: { matchLabels: { pull: 'yes' } } },
         labels: { pull: 'yes' },
         referring: ['robot'],
       },
-      none: { serviceAccounts: { names: [] }, referring: [] },
-      'and says so where none has the name': { serviceAccounts: { names: ['defualt'] }, referring: [], reason: 'NoServiceAccountMatches' },
-      'but not those that opt out': {
+      'none, by an empty list of names': { serviceAccounts: { names: [] }, referring: [] },
+      'and reports it if no ServiceAccount has the name': {
+        serviceAccounts: { names: ['defualt'] },
+        referring: [],
+        reason: 'NoServiceAccountMatches',
+      },
+      'but not one that opts out': {
         serviceAccounts: { names: ['*'] },
         labels: { 'regcred.dev/exclude': 'true' },
         referring: ['default'],
@@ -170,7 +174,7 @@ describe('Placing', () => {
     }
   });
 
-  it('gives the Secret another name, labels and annotations where the spec says so, and changes them in place', async () => {
+  it('gives the Secret the name, labels and annotations of the spec, and changes them in place', async () => {
     const [namespace] = (await scene.placed(1, {
       secretName: `${scene.name}.pull`,
       secretMetadata: { labels: { team: 'a', old: 'x' }, annotations: { note: 'n' } },
@@ -183,7 +187,7 @@ describe('Placing', () => {
     await scene.patchSecret(namespace, { metadata: { labels: { foreign: 'stays' } } }, name);
 
     await scene.patchCredential({ secretMetadata: { labels: { team: 'b', old: null }, annotations: null } });
-    await eventually('the metadata follows', async () => {
+    await eventually('the metadata is updated', async () => {
       const { metadata } = await scene.secretIn(namespace, name);
       expect(metadata.labels).to.include({ team: 'b', foreign: 'stays' }).and.not.have.property('old');
       expect(metadata.annotations).to.not.have.property('note');
@@ -191,7 +195,7 @@ describe('Placing', () => {
     });
   });
 
-  it('lets several credentials meet in one namespace', async () => {
+  it('supports several credentials in one namespace', async () => {
     const namespace = await scene.namespace();
     await scene.basicAuth();
     const names = Array.from({ length: 10 }, (_, at) => `${scene.name}-c${at}`);
@@ -206,7 +210,7 @@ describe('Placing', () => {
     expect((await scene.pullSecrets(namespace)).sort()).to.deep.equal(names.filter((_, at) => at !== 3));
   });
 
-  it('takes names as long as Kubernetes does', async () => {
+  it('accepts names of the maximum length in Kubernetes', async () => {
     await scene.basicAuth();
     const namespace = await scene.namespace();
     const name = `${scene.name}.${'a'.repeat(253 - scene.name.length - 1)}`;
@@ -217,7 +221,7 @@ describe('Placing', () => {
   });
 });
 
-describe('Taking back', () => {
+describe('Removal', () => {
   let cluster: Cluster;
   let scene: Scene;
   before(async () => (cluster = await theCluster()));
@@ -246,7 +250,7 @@ describe('Taking back', () => {
     });
   }
 
-  it('removes the reference from an account that no longer matches, and leaves the Secret', async () => {
+  it('removes the reference from an account that no longer matches, and keeps the Secret', async () => {
     const [namespace] = (await scene.placed(1, { serviceAccounts: { names: [], selector: { matchLabels: { pull: 'yes' } } } })) as [string];
     await scene.patchAccount(namespace, { metadata: { labels: { pull: 'yes' } } });
     await scene.pullSecretsAre(namespace, [scene.name]);
@@ -265,7 +269,7 @@ describe('Taking back', () => {
     expect((await scene.ready()).message).to.contain(`${scene.name}-new`);
   });
 
-  it('keeps the former Secret and its reference as long as the new one cannot take its place', async () => {
+  it('keeps the former Secret and its reference until the new Secret is in place', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const taken = `${scene.name}-taken`;
     await scene.secret(namespace, taken, 'Opaque', { note: 'sample-of-another' });
@@ -278,17 +282,17 @@ describe('Taking back', () => {
     await scene.pullSecretsAre(namespace, [taken]);
   });
 
-  it('leaves a former name alone while it is suspended', async () => {
+  it('does not remove a former name during a suspension', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ suspend: true, secretName: `${scene.name}-new` });
     await scene.ready('Unknown', 'Suspended');
     await cluster.restart();
     await scene.patchAccount(namespace, { metadata: { annotations: { note: 'a' } } });
-    await cluster.scene().placed(1); // By then what was to be done about the account would have been done.
+    await cluster.scene().placed(1); // By then the operator would have changed the account.
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
   });
 
-  it('takes back what stopped matching while no operator ran', async () => {
+  it('removes what stopped matching while no operator ran', async () => {
     const [namespace, other] = (await scene.placed(2)) as [string, string];
     await cluster.restart(async () => {
       await scene.patchCredential({ namespaces: { names: [other] }, secretName: `${scene.name}-new` });

@@ -1,19 +1,27 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
+import { type ClusterRule, type InjectionRule, rulesOf, type TenantRule } from '../../src/plan/injection/rule.ts';
+import { tenantOf } from '../../src/plan/targets/acceptance.ts';
 import { connect } from '../support/api.ts';
+import { assetsDirectory } from '../support/assets.ts';
 import { account, credential, namespace } from '../support/builders.ts';
 import { Cluster, type Scene, SOURCES } from '../support/cluster.ts';
 import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
 import { ACCOUNTS, CASES, inherits, NAMESPACES, PODS } from '../support/inheritance.ts';
 import { install, leads, operatorKubeconfig, startOperator } from '../support/operator.ts';
+import { needsPolicies, type PolicyApi, policyFlags } from '../support/policy-api.ts';
+import { holdersIn, namesPredicted, secretNames } from '../support/prediction.ts';
+import { RULES, writeRules, writeRulesOfAll } from '../support/pull-secret-rules.ts';
+import { accept, Tenant } from '../support/tenants.ts';
 
-const COMPONENT = resolve(import.meta.dirname, '../../manifests/components/pod-injection');
-const V1BETA1 = `${COMPONENT}-v1beta1`;
+const COMPONENTS = resolve(import.meta.dirname, '../../manifests/components');
+const COMPONENT: Record<PolicyApi, string> = { v1: join(COMPONENTS, 'pod-injection'), v1beta1: join(COMPONENTS, 'pod-injection-v1beta1') };
 const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
 const WITNESS = 'witness';
 
@@ -24,24 +32,30 @@ type Spec = Partial<Omit<RegistryCredentialSpec, 'serviceAccounts'>> & {
   serviceAccounts?: Partial<RegistryCredentialSpec['serviceAccounts']>;
 };
 
-/** In a cluster of its own: what it does concerns every pod. */
+/** This needs a cluster of its own: the policy changes every new pod. */
 describe('The policy that adds pull secrets to new pods', () => {
   let controlPlane: ControlPlane;
-  let api: Kube;
+  let api: KubeClient;
   let made = 0;
+  /** Without an operator the test compiles the rules. */
+  let hasOperator = false;
 
-  before(async () => {
-    controlPlane = await startControlPlane((line) => console.error(line), [], {
-      'runtime-config': 'admissionregistration.k8s.io/v1beta1=true',
-    });
+  let policyApi: PolicyApi;
+
+  before(async function () {
+    const assets = await assetsDirectory((line) => console.error(line));
+    policyApi = needsPolicies(this, assets);
+    const flags = policyFlags(assets);
+    // The controller fills the roles edit and admin.
+    controlPlane = await startControlPlane((line) => console.error(line), [], flags, ['clusterrole-aggregation-controller']);
     api = connect(controlPlane.kubeconfig);
     await install(controlPlane);
-    await kubectl(controlPlane, 'apply', '-k', COMPONENT);
+    await kubectl(controlPlane, 'apply', '-k', COMPONENT[policyApi]);
     await makeNamespace(WITNESS, {}, ['out-builder']);
   });
   after(async () => {
-    await api.close();
-    await controlPlane.stop();
+    await api?.close(); // Not started if the suite is skipped.
+    await controlPlane?.stop();
   });
 
   async function makeNamespace(name: string, labels: object = {}, accounts: readonly string[] = []): Promise<void> {
@@ -60,7 +74,7 @@ describe('The policy that adds pull secrets to new pods', () => {
   });
   const namesOf = ({ spec }: Pod) => (spec.imagePullSecrets ?? []).map(({ name }) => name);
 
-  /** What admission makes of a pod's list. */
+  /** The names of the pull secrets that a pod has after admission. */
   async function admitted(inNamespace: string, spec: object = {}, metadata: object = {}): Promise<string[]> {
     const body = podBody(spec, metadata);
     return namesOf(await api.call<Pod>('POST', `/api/v1/namespaces/${inNamespace}/pods`, { query: { dryRun: 'All' }, body }));
@@ -77,29 +91,30 @@ describe('The policy that adds pull secrets to new pods', () => {
     return api.call('POST', CREDENTIALS, { body });
   };
 
-  /** Under an account that the operator leaves alone: what its pods have, they have of the policy. */
+  /** The pod of an account that the operator does not select: its pull secrets come only from the policy. */
   const witness = () => admitted(WITNESS, { serviceAccountName: 'out-builder' });
 
-  /** Makes a credential for the witness, and waits until the policy has seen it, and with it everything that was made before. */
+  /** Creates a credential for the witness, and waits until the policy uses it, and with it everything that was created before. */
   async function inForce(): Promise<string> {
     const name = `${WITNESS}-${made++}`;
     await makeCredential(name, { namespaces: { names: [WITNESS] }, serviceAccounts: { names: ['out-builder'] } });
-    await eventually('the policy is in force', async () => expect(await witness()).to.include(name));
+    if (!hasOperator) await writeRulesOfAll(api);
+    await eventually('the policy uses the credential', async () => expect(await witness()).to.include(name));
     return name;
   }
   const seen = async () => takeAway(await inForce());
 
   async function takeAway(name: string): Promise<void> {
     await api.call('DELETE', `${CREDENTIALS}/${name}`);
-    // Where no operator runs, nobody else lets it go.
+    // If no operator runs, only the test can remove the finalizer.
     await api.call('PATCH', `${CREDENTIALS}/${name}`, { body: { metadata: { finalizers: null } } }).catch((error: unknown) => {
       if (!isNotFound(error)) throw error;
     });
   }
 
-  describe('in the words of the table', () => {
+  describe('for the cases of the shared table', () => {
     const nameOf = (index: number) => `case-${index}`;
-    /** By pod: the names that it is given. */
+    /** The names that each pod gets. */
     const given = new Map<string, string[]>();
 
     before(async () => {
@@ -126,7 +141,7 @@ describe('The policy that adds pull secrets to new pods', () => {
     }
   });
 
-  describe('as src/plan does', () => {
+  describe('agrees with src/plan', () => {
     const word = (...letters: string[]) => fc.array(fc.constantFrom(...letters), { minLength: 1, maxLength: 4 }).map((all) => all.join(''));
     const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'ab', 'ba', 'a-b', 'bab'), { minLength: 4, maxLength: 4 });
     const glob = fc.oneof(
@@ -190,9 +205,77 @@ describe('The policy that adds pull secrets to new pods', () => {
       );
       await fc.assert(property, { numRuns: 6, endOnFailure: true });
     });
+
+    it('and with the doctor for random tenants: their credentials, and the namespaces that accept them', async () => {
+      const homes = fc.subarray(['a', 'b', 'ab', 'ba']);
+      const label = 'example.com/tenant';
+      const tenants = fc.constantFrom({}, { [label]: '' }, { [label]: 'oil' }, { [label]: 'gas' });
+      const property = fc.asyncProperty(
+        names,
+        fc.array(fc.record({ labels, acceptFrom: homes, tenant: tenants }), { minLength: 4, maxLength: 4 }),
+        fc.array(fc.record({ home: fc.nat({ max: 3 }), spec, name: fc.constantFrom('x', 'y', 'z') }), { minLength: 10, maxLength: 10 }),
+        fc.array(spec, { minLength: 3, maxLength: 3 }),
+        async (words, surroundings, owned, specs) => {
+          const prefix = `t${run++}`;
+          const namespaces = words.map((word, index) => {
+            const { labels = {}, acceptFrom = [], tenant = {} } = surroundings[index] ?? {};
+            return namespace({
+              name: `${prefix}-${word}`,
+              labels: { ...labels, ...tenant },
+              acceptFrom: acceptFrom.map((home) => `${prefix}-${home}`),
+            });
+          });
+          const ofTenants = owned.map(({ home, spec, name }, index) =>
+            credential({
+              kind: 'NamespacedRegistryCredential',
+              namespace: namespaces[home]?.name ?? '',
+              name: `own-${index}`,
+              uid: `uid-${index}`,
+              // Some share the name of their Secret with others, and with a cluster-scoped one.
+              spec: { ...(spec as RegistryCredentialSpec), secretName: name },
+            }),
+          );
+          const ofCluster = specs.map((spec, index) =>
+            credential({ name: ['x', 'y', 'w'][index] ?? '', spec: spec as RegistryCredentialSpec }),
+          );
+          for (const { name, labels } of namespaces) await makeNamespace(name, labels, under);
+          const tenant = (home: string) =>
+            tenantOf(
+              namespaces.find(({ name }) => name === home),
+              label,
+            );
+          const rules = rulesOf(ofCluster, { namespaces, candidates: () => ofTenants, tenantOf: tenant });
+          const all = [...ofCluster, ...ofTenants].map((each) => ({ ...each, tenant: tenant(each.namespace) }));
+          const mark = `mark-${prefix}`;
+          await writeRules(api, [...rules, markRule(mark)]);
+          await eventually('the API server uses the rules', async () => expect(await witness()).to.include(mark));
+          for (const inNamespace of namespaces) {
+            for (const serviceAccountName of under) {
+              const one = account({ namespace: inNamespace.name, name: serviceAccountName });
+              const wanting = all.filter((each) => inherits(each, inNamespace, one));
+              const given = await admitted(inNamespace.name, { serviceAccountName });
+              const where = `under ${serviceAccountName} in ${JSON.stringify(inNamespace)}`;
+              expect(given.sort(), where).to.deep.equal(secretNames(wanting));
+              const holders = holdersIn(all, inNamespace);
+              const known = wanting.filter((each) => holders.has(each) || inherits({ ...each, tenant: undefined }, inNamespace, one));
+              expect(namesPredicted(all, holders, inNamespace, one), `the doctor, ${where}`).to.deep.equal(secretNames(known));
+            }
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: 20, endOnFailure: true });
+    });
   });
 
-  describe('leaves a pod as it came, but for one name,', () => {
+  /** A rule that only shows that the API server uses the rules that were written with it. */
+  const markRule = (name: string): ClusterRule => ({
+    credential: { kind: 'RegistryCredential', namespace: '', name },
+    secretName: name,
+    accounts: ['out-builder'],
+    selection: { names: [WITNESS] },
+  });
+
+  describe('leaves a pod unchanged except for one name,', () => {
     const name = 'acme';
     before(async () => {
       await makeCredential(name, { namespaces: { names: [WITNESS] } });
@@ -202,50 +285,91 @@ describe('The policy that adds pull secrets to new pods', () => {
     const list = (...names: string[]) => ({ imagePullSecrets: names.map((name) => ({ name })) });
 
     const table: Record<string, readonly [spec: object, metadata: object, want: readonly string[]]> = {
-      'with no list it has one': [{}, {}, [name]],
-      'behind those that it has': [list('mine', 'another'), {}, ['mine', 'another', name]],
-      'that it has already': [list(name, 'mine'), {}, [name, 'mine']],
-      'beside an entry without a name': [{ imagePullSecrets: [{}] }, {}, ['', name]],
-      'unless it opts out with the label': [{}, { labels: { 'regcred.dev/exclude': 'true' } }, []],
-      'with another value of that label': [{}, { labels: { 'regcred.dev/exclude': 'false' } }, [name]],
-      // The API server refuses one that refers to a Secret (plugin/pkg/admission/serviceaccount).
-      'never a mirror pod': [{ nodeName: 'node-1' }, { annotations: { 'kubernetes.io/config.mirror': 'hash' } }, []],
+      'which it adds to a pod without a list': [{}, {}, [name]],
+      'which it adds after the names of the pod itself': [list('mine', 'another'), {}, ['mine', 'another', name]],
+      'which it does not repeat': [list(name, 'mine'), {}, [name, 'mine']],
+      'which it adds beside an entry without a name': [{ imagePullSecrets: [{}] }, {}, ['', name]],
+      'and adds nothing if the pod opts out with the label': [{}, { labels: { 'regcred.dev/exclude': 'true' } }, []],
+      'which it adds if that label has another value': [{}, { labels: { 'regcred.dev/exclude': 'false' } }, [name]],
+      // The API server refuses a mirror pod that refers to a Secret (plugin/pkg/admission/serviceaccount).
+      'and never changes a mirror pod': [{ nodeName: 'node-1' }, { annotations: { 'kubernetes.io/config.mirror': 'hash' } }, []],
     };
     for (const [what, [spec, metadata, want]] of Object.entries(table)) {
       it(what, async () => expect((await admitted(WITNESS, spec, metadata)).map((one) => one ?? '')).to.deep.equal(want));
     }
 
-    it('with the most that the API takes, which costs no more than an expression may', async () => {
+    describe('also at the limits of the rules:', () => {
       const longest = 'a'.repeat(253);
-      const many = <T>(count: number, make: (n: string) => T) => Array.from({ length: count }, (_, n) => make(String(n).padStart(3, '0')));
-      const globs = (length: number) => many(255, (n) => `${'*'.repeat(length - 3)}${n}`);
-      const matchExpressions = many(64, (n) => ({
-        key: `example.com/${n}`,
-        operator: 'NotIn' as const,
-        values: many(64, (m) => `${'x'.repeat(60)}${m}`),
+      const inNamespace = `limits-${'n'.repeat(56)}`;
+      const many = <T>(count: number, make: (n: string) => T) => Array.from({ length: count }, (_, n) => make(String(n).padStart(4, '0')));
+      const labels = Object.fromEntries(many(60, (n) => [`example.com/${n}`, 'y'.repeat(63)]));
+      before(() => makeNamespace(inNamespace, labels, [longest]));
+      after(() => writeRulesOfAll(api));
+
+      const rule = (name: string, selection: object, accounts: readonly string[]) =>
+        ({ credential: { kind: 'RegistryCredential', namespace: '', name }, secretName: name, accounts, selection }) as ClusterRule;
+      const fixed = (namespace: string, name: string, accounts: readonly string[]) =>
+        ({
+          credential: { kind: 'RegistryCredential', namespace, name },
+          secretName: name,
+          accounts,
+          namespaces: [inNamespace],
+        }) as TenantRule;
+      const expressions = many(64, (n) => ({
+        key: `absent.example.com/${n}`,
+        operator: 'NotIn',
+        values: many(3, (m) => `${'x'.repeat(59)}${m}`),
       }));
-      const labels = Object.fromEntries(many(64, (n) => [`example.com/${n}`, 'y'.repeat(63)]));
-      await makeNamespace('largest', labels, [longest]);
-      await makeCredential('largest', {
-        namespaces: {
-          names: [...globs(63), '*b'],
-          selector: { matchExpressions },
-          exclude: {
-            names: [...globs(63), '*b'],
-            selector: {
-              matchLabels: labels,
-              matchExpressions: [...matchExpressions.slice(1), { key: 'absent', operator: 'Exists' as const }],
+      /** Some more accounts than there are, so that every credential has conditions of its own. */
+      const accounts = (n: string) => [longest, `b${n}*`];
+      const globs = (count: number, length: number) => many(count, (n) => `?*${'b'.repeat(length)}${n}`);
+
+      const table: Record<string, readonly InjectionRule[]> = {
+        'as many credentials as fit, all by a name': many(500, (n) => rule(n, { names: [inNamespace] }, accounts(n))),
+        'as many credentials as fit, all by a label': many(500, (n) =>
+          rule(n, { selector: { matchLabels: { 'example.com/0000': 'y'.repeat(63) } } }, accounts(n)),
+        ),
+        'as many credentials as fit, with wildcards in the middle': many(500, (n) => rule(n, { names: ['l*s-?*', `?${n}*`] }, accounts(n))),
+        'as many credentials as fit, and the same names in another rule': many(500, (n) =>
+          rule(String(Number(n) % 250), { names: [inNamespace] }, accounts(n)),
+        ),
+        'long lists of accounts and exclusions': many(40, (n) =>
+          rule(n, { names: [inNamespace], exclude: { names: globs(40, 50) } }, [longest, ...globs(20, 200), `b${n}*`]),
+        ),
+        'long selectors': many(40, (n) =>
+          rule(
+            n,
+            {
+              names: [`a${n}*`],
+              selector: { matchLabels: labels, matchExpressions: expressions },
+              exclude: { selector: { matchExpressions: [...expressions, { key: 'absent', operator: 'Exists' }] } },
             },
-          },
-        },
-        serviceAccounts: { names: [...globs(253), longest] },
-      });
-      await seen();
-      expect(await admitted('largest', { serviceAccountName: longest })).to.deep.equal(['largest']);
-      await takeAway('largest');
+            accounts(n),
+          ),
+        ),
+        'as many namespaced credentials as fit, beside the cluster-scoped ones': [
+          ...many(500, (n) => rule(n, { names: [inNamespace] }, accounts(n))),
+          ...many(150, (n) => fixed(`tenant-${n}`, `tenant-${n}`, [longest, ...globs(3, 200), `b${n}*`])),
+        ],
+      };
+      for (const [what, rules] of Object.entries(table)) {
+        it(what, async () => {
+          const { rules: compiled, capped } = await writeRules(api, rules);
+          const want = new Set(compiled.rules.flatMap(({ imagePullSecrets }) => imagePullSecrets.map(({ name }) => name)));
+          expect(want.size).to.be.at.least(10);
+          console.log(`      ${want.size} names, ${capped.size} capped, ${Math.ceil(JSON.stringify(compiled).length / 1024)} KiB`);
+          await eventually('the pod has all names', async () =>
+            expect((await admitted(inNamespace, { serviceAccountName: longest })).length).to.equal(want.size),
+          );
+          // The condition for a pod that has all but the last name is the most expensive one.
+          const all = [...want];
+          const given = await admitted(inNamespace, { serviceAccountName: longest, ...list(...all.slice(0, -1)) });
+          expect(given).to.have.members(all);
+        });
+      }
     });
 
-    it('with several credentials the name of each', async () => {
+    it('or the name of each of several credentials', async () => {
       await makeCredential('beta', { namespaces: { names: [WITNESS] }, secretName: 'beta.secret' });
       await seen();
       expect(await admitted(WITNESS, list('mine'))).to.have.members(['mine', name, 'beta.secret']);
@@ -253,7 +377,18 @@ describe('The policy that adds pull secrets to new pods', () => {
     });
   });
 
-  describe('beside the operator', () => {
+  it('adds nothing, and refuses no pod, until the operator has written the rules', async () => {
+    const name = await inForce();
+    await api.call('DELETE', `${RULES}/regcred`);
+    await eventually('the rules are gone', async () => expect(await witness()).to.deep.equal([]));
+    expect(await admitted(WITNESS, { imagePullSecrets: [{ name: 'mine' }] })).to.deep.equal(['mine']);
+    await writeRulesOfAll(api);
+    await eventually('the rules are there again', async () => expect(await witness()).to.include(name));
+    await takeAway(name);
+    await writeRulesOfAll(api);
+  });
+
+  describe('with a running operator', () => {
     let cluster: Cluster;
     let scene: Scene;
     before(async () => {
@@ -261,12 +396,13 @@ describe('The policy that adds pull secrets to new pods', () => {
       const kubeconfig = await operatorKubeconfig(controlPlane.kubeconfig, 'regcred-system', controlPlane.scratch);
       cluster = new Cluster(controlPlane, api, startOperator({ kubeconfig }), kubeconfig);
       await leads(cluster.operator);
+      hasOperator = true;
     });
     after(() => cluster.operator.stop());
     beforeEach(() => (scene = cluster.scene()));
 
-    const component = (verb: 'apply' | 'delete', directory = COMPONENT) => kubectl(controlPlane, verb, '-k', directory);
-    /** Waits until the condition is so, and returns its sentence. */
+    const component = (verb: 'apply' | 'delete', directory = COMPONENT[policyApi]) => kubectl(controlPlane, verb, '-k', directory);
+    /** Waits for the status and reason of PodInjection, and returns its message. */
     const injection = (status: string, reason: string) =>
       eventually(`PodInjection is ${status} (${reason})`, async () => {
         const condition = await scene.condition('PodInjection');
@@ -274,7 +410,7 @@ describe('The policy that adds pull secrets to new pods', () => {
         return condition.message;
       });
 
-    it('is told in PodInjection when it comes and goes, and Ready stays as it is', async () => {
+    it('is reported in PodInjection when it is installed or deleted, and Ready does not change', async () => {
       await scene.placed(1);
       await injection('True', 'Injected');
       const ready = await scene.condition('Ready');
@@ -285,33 +421,169 @@ describe('The policy that adds pull secrets to new pods', () => {
       await scene.patchCredential({ podInjection: 'None' });
       await injection('False', 'PodInjectionOff');
       await scene.patchCredential({ podInjection: 'Append', serviceAccounts: { names: [], selector: {} } });
-      expect(await injection('False', 'SelectorOnAccounts')).to.contain('cannot see labels of ServiceAccounts');
+      expect(await injection('False', 'SelectorOnAccounts')).to.contain('cannot see the labels of ServiceAccounts');
       const { observedGeneration: _, ...after } = await scene.condition('Ready');
       expect(after).to.deep.include({ status: 'True', lastTransitionTime: ready.lastTransitionTime });
     });
 
-    it('is told, and works, where it was installed in v1beta1', async () => {
+    it('reads rules that the operator repairs when others change or delete them', async () => {
+      const [namespace = ''] = await scene.placed(1);
+      const spec = async () => (await api.call<{ spec: object }>('GET', `${RULES}/regcred`)).spec;
+      await eventually('the rules contain the credential', async () => expect(JSON.stringify(await spec())).to.contain(scene.name));
+      const before = await spec();
+      await kubectl(
+        controlPlane,
+        'patch',
+        'pullsecretrules',
+        'regcred',
+        '--type=merge',
+        '-p',
+        JSON.stringify({ spec: { names: { [namespace]: [] } } }),
+      );
+      await eventually('the change is repaired', async () => expect(await spec()).to.deep.equal(before));
+      await kubectl(controlPlane, 'delete', 'pullsecretrules', 'regcred');
+      await eventually('the rules are there again', async () => expect(await spec()).to.deep.equal(before));
+      await injection('True', 'Injected');
+    });
+
+    it('does not reach pods without the kind that it reads, and PodInjection says what to install', async () => {
+      await scene.placed(1);
+      await injection('True', 'Injected');
+      await kubectl(controlPlane, 'delete', 'crd', 'pullsecretrules.regcred.dev');
+      expect(await injection('False', 'PolicyNotInstalled'))
+        .to.contain('pullsecretrules.regcred.dev')
+        .and.contain('kubectl apply -f crds/');
+      await scene.ready();
+      await kubectl(controlPlane, 'apply', '-f', resolve(import.meta.dirname, '../../crds/pullsecretrules.yaml'));
+      await injection('True', 'Injected');
+      await seen();
+    });
+
+    it('adds no name of a credential whose lists are too long, and PodInjection says so', async () => {
+      const [namespace = ''] = await scene.placed(1);
+      await scene.patchCredential({
+        serviceAccounts: { names: Array.from({ length: 255 }, (_, n) => `${'?'.repeat(200)}${n}`).concat('default') },
+      });
+      expect(await injection('False', 'PodInjectionCapped'))
+        .to.contain('too long')
+        .and.contain('Shorten');
+      await seen();
+      expect(await admitted(namespace)).to.deep.equal([scene.name]); // From its ServiceAccount, which the operator has patched.
+      expect(await admitted(namespace, { imagePullSecrets: [{ name: 'mine' }] })).to.deep.equal(['mine']);
+      await scene.patchCredential({ serviceAccounts: { names: ['default'] } });
+      await injection('True', 'Injected');
+    });
+
+    it('adds the name soon after a RegistryCredential is created', async () => {
+      const namespace = await scene.namespace();
+      const taken: number[] = [];
+      for (let n = 0; n < 15; n++) {
+        const name = `${scene.name}-soon-${n}`;
+        const begun = performance.now();
+        await makeCredential(name, { namespaces: { names: [namespace] }, serviceAccounts: { names: ['builder*', 'default'] } });
+        const own = { imagePullSecrets: [{ name: 'mine' }] };
+        await eventually('the pod gets the name', async () => expect(await admitted(namespace, own)).to.include(name));
+        taken.push(performance.now() - begun);
+        await delay(250); // The rules are written at most every 200 ms.
+      }
+      taken.sort((a, b) => a - b);
+      console.log(
+        `      a pod gets the name of a new RegistryCredential after ${taken[7]?.toFixed(0)} ms (median), at most ${taken[14]?.toFixed(0)} ms`,
+      );
+      expect(taken[7]).to.be.below(2000);
+      for (let n = 0; n < 15; n++) await api.call('DELETE', `${CREDENTIALS}/${scene.name}-soon-${n}`);
+    });
+
+    it('adds the name of a namespaced credential in its namespace and where it is accepted, and nowhere else', async () => {
+      const [home = '', accepting = '', other = ''] = [await scene.namespace(), await scene.namespace(), await scene.namespace()];
+      const tenant = new Tenant(scene, home);
+      await accept(scene, accepting, home);
+      await tenant.placed({ namespaces: { names: ['*'] }, secretName: scene.name });
+      // With a list of its own, a pod gets nothing from its ServiceAccount.
+      const inEach = () =>
+        Promise.all([home, accepting, other].map(async (one) => (await admitted(one, { imagePullSecrets: [{ name: 'mine' }] })).join()));
+      const both = `mine,${scene.name}`;
+      await eventually('the rules contain the credential', async () => expect(await inEach()).to.deep.equal([both, both, 'mine']));
+      await eventually('the status reports it', async () =>
+        expect(await tenant.condition('PodInjection')).to.include({ status: 'True', reason: 'Injected' }),
+      );
+      await accept(scene, accepting);
+      await eventually('acceptance has ended', async () => expect(await inEach()).to.deep.equal([both, 'mine', 'mine']));
+      await accept(scene, other, home);
+      await eventually('another namespace accepts it', async () => expect(await inEach()).to.deep.equal([both, 'mine', both]));
+      await tenant.delete();
+      await eventually('it is deleted', async () => expect(await inEach()).to.deep.equal(['mine', 'mine', 'mine']));
+    });
+
+    it('reads rules that a tenant with the roles edit and admin can neither read nor write', async () => {
+      const [namespace = ''] = await scene.placed(1);
+      const tenant = 'tenant@example.com';
+      for (const role of ['edit', 'admin'])
+        await kubectl(controlPlane, 'create', 'rolebinding', role, `--clusterrole=${role}`, `--user=${tenant}`, '-n', namespace);
+      const attempt = (...args: string[]) =>
+        kubectl(controlPlane, `--as=${tenant}`, ...args).then(
+          () => 'allowed',
+          (error: Error) => error.message,
+        );
+      await eventually('the roles are in force', async () =>
+        expect(await attempt('create', 'configmap', 'probe', '-n', namespace, '--dry-run=server')).to.equal('allowed'),
+      );
+      const before = await api.call('GET', `${RULES}/regcred`);
+      const patch = JSON.stringify({ spec: { names: { default: [0] } } });
+      for (const args of [
+        ['get', 'pullsecretrules', 'regcred'],
+        ['patch', 'pullsecretrules', 'regcred', '--type=merge', '-p', patch],
+        ['delete', 'pullsecretrules', 'regcred'],
+      ])
+        expect(await attempt(...args)).to.contain('forbidden');
+      expect(await api.call('GET', `${RULES}/regcred`)).to.deep.equal(before);
+    });
+
+    it('can be upgraded from the form of 0.1.0 without a pod that lacks the name', async function () {
+      needsPolicies(this, controlPlane.assets, 'v1');
       await component('delete');
-      await component('apply', V1BETA1);
+      const [namespace = ''] = await scene.placed(1);
+      await injection('False', 'PolicyNotInstalled');
+      await kubectl(controlPlane, 'apply', '-f', resolve(import.meta.dirname, '../support/policy-0.1.0.yaml'));
+      expect(await injection('True', 'Injected'))
+        .to.contain('earlier version')
+        .and.contain('kubectl apply -k manifests/components/pod-injection');
+      // With a list of its own, a pod gets nothing from its ServiceAccount.
+      const names = () => admitted(namespace, { imagePullSecrets: [{ name: 'mine' }] });
+      await eventually('the policy of 0.1.0 is in force', async () => expect(await names()).to.deep.equal(['mine', scene.name]));
+      let isUpgraded = false;
+      const upgrade = component('apply').then(() => delay(3000).then(() => (isUpgraded = true)));
+      const lists: string[] = [];
+      while (!isUpgraded) lists.push((await names()).join());
+      await upgrade;
+      expect(lists).to.have.length.above(10);
+      expect([...new Set(lists)]).to.deep.equal([`mine,${scene.name}`]);
+      expect(await injection('True', 'Injected')).to.not.contain('earlier version');
+      await seen();
+    });
+
+    it('is reported, and works, if it is installed as v1beta1', async () => {
+      await component('delete');
+      await component('apply', COMPONENT.v1beta1);
       await seen();
       await scene.placed(1);
       await injection('True', 'Injected');
     });
 
-    /** Applies namespaces, each together with a pod in it, and counts the pods that lack the name. */
+    /** Creates namespaces, each at the same time as a pod in it, and counts the pods without the name. */
     async function lacking(what: string, count: number): Promise<number> {
       const pods = await Promise.all(
         Array.from({ length: count }, async (_, n) => {
           const name = `${scene.name}-${what}-${n}`;
           await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name } } });
-          // Until it has its default ServiceAccount the API server admits none, and whoever makes pods tries again.
+          // The API server admits no pod until the default ServiceAccount exists. A controller would retry, too.
           return eventually(`a pod in ${name}`, () => api.call<Pod>('POST', `/api/v1/namespaces/${name}/pods`, { body: podBody() }));
         }),
       );
       return pods.filter((pod) => !namesOf(pod).includes(scene.name)).length;
     }
 
-    it('leaves none of 200 pods that are applied together with their namespaces without the name', async function () {
+    it('adds the name to all of 200 pods that are created together with their namespaces', async function () {
       this.timeout(180_000);
       await scene.basicAuth();
       await scene.credential();
@@ -320,7 +592,7 @@ describe('The policy that adds pull secrets to new pods', () => {
       expect(await lacking('with', 200)).to.equal(0);
       const still = await inForce();
       await component('delete');
-      await eventually('the policy is no longer in force', async () => expect(await witness()).to.not.include(still));
+      await eventually('the policy is no longer active', async () => expect(await witness()).to.not.include(still));
       const without = await lacking('without', 200);
       console.log(
         `      applied together with their namespaces: with the policy 0 of 200 pods lack the name, without it ${without} of 200`,

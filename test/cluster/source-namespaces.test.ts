@@ -6,25 +6,19 @@ import { connect } from '../support/api.ts';
 import { Cluster, type Scene } from '../support/cluster.ts';
 import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
+import { yamlIn } from '../support/markdown.ts';
 import { leads, operatorKubeconfig, startOperator } from '../support/operator.ts';
+import { Tenant } from '../support/tenants.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** As it is shipped: where sources may be, and the one name that may be used. */
+/** The shipped defaults: the namespace of the sources, and the only Secret name. */
 const SYSTEM = 'regcred-system';
 const NAME = 'regcred';
 
-/** A cluster of its own, with manifests/components/source-namespaces as it is shipped and an operator under those rights. */
-class Narrow extends Cluster {
-  env: NodeJS.ProcessEnv = {};
-
-  override start() {
-    return super.start(this.env);
-  }
-}
-
 describe('Without rights to read Secrets cluster-wide', () => {
   let controlPlane: ControlPlane;
-  let cluster: Narrow;
+  // With manifests/components/source-namespaces as shipped, and an operator with only those rights.
+  let cluster: Cluster;
   let scene: Scene;
   let made: { kind: string; metadata: { name: string }; rules?: object[] }[];
 
@@ -34,7 +28,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     mkdirSync(directory);
     const to = (path: string) => relative(directory, join(ROOT, path));
     const kustomization = {
-      resources: [to('crds/registrycredentials.yaml'), to('manifests')],
+      resources: [to('crds/registrycredentials.yaml'), to('crds/namespacedregistrycredentials.yaml'), to('manifests')],
       components: [to('manifests/components/source-namespaces')],
     };
     writeFileSync(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
@@ -48,8 +42,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     };
     const env = Object.fromEntries(deployment.spec.template.spec.containers[0]?.env.map(({ name, value }) => [name, value]) ?? []);
     const kubeconfig = await operatorKubeconfig(controlPlane.kubeconfig, SYSTEM, controlPlane.scratch);
-    cluster = new Narrow(controlPlane, connect(controlPlane.kubeconfig), startOperator({ kubeconfig, env }), kubeconfig);
-    cluster.env = env;
+    cluster = new Cluster(controlPlane, connect(controlPlane.kubeconfig), startOperator({ kubeconfig, env }), kubeconfig, env);
     await leads(cluster.operator);
   });
   after(async () => {
@@ -71,7 +64,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     return namespaces;
   }
 
-  it('the operator cannot read any Secret but the sources and those of its names', async () => {
+  it('the operator can read only the sources and the Secrets with its names', async () => {
     const may = async (verb: string, ...what: string[]) =>
       (await cluster.kubectl('auth', 'can-i', verb, ...what, `--as=system:serviceaccount:${SYSTEM}:regcred`).catch(() => 'no')).trim();
     for (const verb of ['get', 'list', 'watch', 'patch', 'delete']) {
@@ -80,7 +73,9 @@ describe('Without rights to read Secrets cluster-wide', () => {
     }
     expect(await may('list', `secrets/${NAME}`, '-n', 'default')).to.equal('yes');
     expect(await may('list', 'secrets', '-n', SYSTEM)).to.equal('yes');
-    expect(await may('patch', 'secrets/other', '-n', SYSTEM)).to.equal('no');
+    // For the state Secrets and the tokens of clouds, which have no name that RBAC could limit this to.
+    for (const verb of ['patch', 'delete']) expect(await may(verb, 'secrets/other', '-n', SYSTEM), verb).to.equal('yes');
+    expect(await may('get', 'secrets/other', '-n', SYSTEM)).to.equal('no');
     const { rules = [] } = made.find(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'regcred') ?? {};
     const unnamed = (rules as { resources: string[]; resourceNames?: string[]; verbs: string[] }[]).filter(
       ({ resources, resourceNames }) => resources.includes('secrets') && !resourceNames,
@@ -88,7 +83,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     expect(unnamed.map(({ verbs }) => verbs)).to.deep.equal([['create']]);
   });
 
-  it('places, follows a rotation, repairs and takes back', async () => {
+  it('the operator places, updates, repairs and removes the copies', async () => {
     const [first, second] = (await placed(2)) as [string, string];
     await scene.patchSecret(SYSTEM, { stringData: { password: 'rotated-sample' } });
     for (const namespace of [first, second]) {
@@ -99,7 +94,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     await scene.deleteSecret(first, NAME);
     await scene.secretPlaced(first, NAME);
     await scene.patchSecret(second, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }, NAME);
-    await eventually('the label is put back', async () =>
+    await eventually('the label is restored', async () =>
       expect((await scene.secretIn(second, NAME)).metadata.labels).to.include({ 'app.kubernetes.io/managed-by': 'regcred' }),
     );
     await scene.patch(`/api/v1/namespaces/${first}`, { metadata: { labels: { 'regcred.dev/exclude': 'true' } } });
@@ -111,7 +106,34 @@ describe('Without rights to read Secrets cluster-wide', () => {
     await scene.pullSecretsAre(second, []);
   });
 
-  it('leaves a Secret of somebody else’s untouched, and takes its place when it goes', async () => {
+  it('the operator keeps the state of a credential in its namespace, and works without the right to do so', async () => {
+    const [namespace] = (await placed(1)) as [string];
+    const state = async () => `regcred-state-${(await scene.credentialObject()).metadata.uid}`;
+    await scene.secretPlaced(SYSTEM, await state());
+
+    const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${SYSTEM}/roles/regcred-state`;
+    const { rules } = await scene.api.call<{ rules: object[] }>('GET', role);
+    try {
+      await cluster.restart(() => scene.patch(role, { rules: [] }));
+      await scene.patchSecret(SYSTEM, { stringData: { password: 'rotated-sample' } });
+      await eventually('the copy follows', async () =>
+        expect((await scene.dockerConfigIn(namespace, NAME)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
+      );
+      await eventually('the missing right is logged', () =>
+        expect(cluster.operator.log()).to.contain('Cannot write the state Secret; retrying.'),
+      );
+    } finally {
+      await scene.patch(role, { rules });
+    }
+    const isRemembered = async () => {
+      const { data } = await scene.secretIn(SYSTEM, await state());
+      const text = Buffer.from(data?.['state.json'] ?? '', 'base64').toString();
+      expect(text).to.contain(Buffer.from('robot:rotated-sample').toString('base64'));
+    };
+    await eventually('the state is written again', isRemembered, 90_000);
+  });
+
+  it('the operator does not change a Secret of another owner, and creates ours when that one is deleted', async () => {
     const namespace = await scene.namespace();
     const foreign = await scene.secret(namespace, NAME, 'Opaque', { note: 'sample-of-another' });
     await scene.secret(SYSTEM, scene.name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
@@ -122,7 +144,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     await scene.ready();
   });
 
-  it('writes nothing at a restart, and keeps what was retained, with its reference', async () => {
+  it('the operator writes nothing at a restart, and keeps a retained Secret with its reference', async () => {
     const [kept] = (await placed(1, { deletionPolicy: 'Retain' })) as [string];
     const before = [await scene.secretIn(kept, NAME), await scene.account(kept)];
     await cluster.restart();
@@ -130,13 +152,13 @@ describe('Without rights to read Secrets cluster-wide', () => {
     await scene.deleteCredential();
     await scene.credentialGone();
     await cluster.restart();
-    // Something later is done: by then what was to be done about this would have been.
+    // By the time that a later credential is placed, the operator would have changed these.
     scene = cluster.scene();
     await placed(1);
     expect([await scene.secretIn(kept, NAME), await scene.account(kept)]).to.deep.equal(before);
   });
 
-  it('follows a change of the name, while it runs and while it does not', async () => {
+  it('the operator applies a change of secretName while it runs and while it does not', async () => {
     const role = '/apis/rbac.authorization.k8s.io/v1/clusterroles/regcred';
     const { rules } = await scene.api.call<{ rules: { resourceNames?: string[] }[] }>('GET', role);
     const names = (...resourceNames: string[]) =>
@@ -160,7 +182,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     }
   });
 
-  it('a source elsewhere is not read, and the condition says where sources may be', async () => {
+  it('the operator does not read a source in another namespace, and reports where sources are allowed', async () => {
     const namespace = await scene.namespace();
     await scene.secret(namespace, 'robot', 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
     await scene.credential({
@@ -176,13 +198,31 @@ describe('Without rights to read Secrets cluster-wide', () => {
     await scene.ready();
   });
 
-  it('a name that is not among the operator’s is reported, and nothing is placed', async () => {
+  it('the operator reports a secretName that it has no rights for, and places nothing', async () => {
     const namespace = await scene.namespace();
     await scene.secret(SYSTEM, scene.name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' });
     await scene.credential({ registries: [source()] });
     const { message } = await scene.ready('False', 'Forbidden');
-    expect(message).to.contain(`The Secrets named ${scene.name} cannot be listed`);
+    expect(message).to.contain(`The operator may not list the Secrets named ${scene.name}`);
     await scene.gone('the Secret', () => scene.secretIn(namespace));
     expect(await scene.pullSecrets(namespace)).to.deep.equal([]);
+  });
+
+  it('the credential of a tenant works with the Role that docs/tenants.md shows, and reports what is missing without it', async () => {
+    const home = await scene.namespace();
+    const tenant = new Tenant(scene, home);
+    await tenant.source();
+    await tenant.create();
+    await tenant.ready('False', 'SourceUnreadable');
+    const doc = readFileSync(join(ROOT, 'docs/tenants.md'), 'utf8');
+    const role = yamlIn(doc).find((text) => text.includes('kind: RoleBinding')) as string;
+    const file = join(cluster.controlPlane.scratch, 'role.yaml');
+    writeFileSync(file, role.replaceAll('team-a', home));
+    await cluster.kubectl('apply', '-f', file);
+    await tenant.ready();
+    await scene.pullSecretsAre(home, [scene.name]);
+    await tenant.delete();
+    await scene.secretGone(home);
+    await scene.pullSecretsAre(home, []);
   });
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 
-/** Not a credential of anything, and unlike anything that a message would say by itself. */
+/** Not a real password, and not a part of any message. */
 const CANARY = 'canary-7f3a-not-a-password';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const auth = (text = `robot:${CANARY}`) => ({ auth: base64(text) });
@@ -10,9 +10,9 @@ const auth = (text = `robot:${CANARY}`) => ({ auth: base64(text) });
 interface Case {
   readonly type?: string;
   readonly values: Record<string, string>;
-  /** More of the secretRef than namespace and name. */
+  /** Fields of the secretRef in addition to namespace and name. */
   readonly ref?: object;
-  /** Under dockerConfigs in place of registries. */
+  /** Listed under dockerConfigs instead of registries. */
   readonly whole?: true;
   readonly server?: string;
 }
@@ -78,7 +78,7 @@ describe('Sources', () => {
         servers: ['registry.example.com'],
       },
       'Opaque with a docker config': { ...opaque(config), servers: ['registry.example.com'] },
-      'a docker config with username and password in place of auth': {
+      'a docker config with username and password instead of auth': {
         ...opaque({ auths: { 'registry.example.com': { username: 'robot', password: CANARY } } }),
         servers: ['registry.example.com'],
       },
@@ -93,7 +93,7 @@ describe('Sources', () => {
       });
     }
 
-    it('Docker Hub by any of its names, written as the kubelet finds it, with the email', async () => {
+    it('Docker Hub under any of its names, written with the name that the kubelet looks up, and with the email', async () => {
       const namespace = await place({
         ...opaque({ auths: { 'registry-1.docker.io': { ...auth(), email: 'robot@example.com' } } }),
         server: 'docker.io',
@@ -111,9 +111,28 @@ describe('Sources', () => {
       });
     });
 
-    it('registries over later dockerConfigs over earlier ones', async () => {
+    it('a key file of Google with its newline at the end', async () => {
+      const password = `${JSON.stringify({ type: 'service_account', private_key: CANARY }, null, 2)}\n`;
+      const namespace = await place({ type: 'kubernetes.io/basic-auth', values: { username: '_json_key', password } });
+      await scene.ready();
+      expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']).to.deep.include({ username: '_json_key', password });
+    });
+
+    it('a whole config without the entries that no kubelet could use, which SourcesReady names', async () => {
+      const auths = { 'registry.example.com': auth(), 'desktop.example.com': {}, 'oci://ghcr.io': auth(), 'ghcr.io ': auth() };
+      const namespace = await place({ ...opaque({ auths, credsStore: 'desktop' }), whole: true });
+      await scene.ready();
+      expect(Object.keys((await scene.dockerConfigIn(namespace)).auths)).to.deep.equal(['registry.example.com']);
+      const { status, message } = await scene.condition('SourcesReady');
+      expect(status).to.equal('True');
+      for (const text of ['desktop.example.com: the password is not in this config', 'server "oci://ghcr.io"', 'server "ghcr.io "'])
+        expect(message).to.contain(text);
+      expect(message).to.not.contain(CANARY);
+    });
+
+    it('registries before dockerConfigs, and later dockerConfigs before earlier ones', async () => {
       const namespace = await scene.namespace();
-      // The first has a, b and c, the second a and b, the third only a.
+      // The first config has a, b and c; the second has a and b; the third has only a.
       const config = (who: string) =>
         JSON.stringify({
           auths: Object.fromEntries(
@@ -135,21 +154,43 @@ describe('Sources', () => {
     });
   });
 
-  describe('that cannot work are reported before anything is placed, by name and with the mend', () => {
+  describe('that cannot work are reported before anything is placed, with the name and the fix:', () => {
     const traps: Record<string, Case & { reason: string; says: (string | RegExp)[] }> = {
       'not JSON': { ...opaque(`{"auths": ${CANARY}`), reason: 'NotJSON', says: ['key "config.json"', 'not a JSON object'] },
+      'text in UTF-16': {
+        type: 'kubernetes.io/basic-auth',
+        values: { username: 'robot', password: `${CANARY}`.replace(/./g, '$&\0') },
+        reason: 'WrongEncoding',
+        says: ['the password is text in UTF-16'],
+      },
+      'the server in other letters': {
+        ...opaque({ auths: { 'Registry.example.com': auth() } }),
+        reason: 'ServerMissing',
+        says: ['Registry.example.com, which differs only in upper and lower case', 'docker login registry.example.com'],
+      },
+      'one server twice': {
+        ...opaque(
+          `{"auths":{"registry.example.com":${JSON.stringify(auth())},"registry.example.com":${JSON.stringify(auth(`other:${CANARY}`))}}}`,
+        ),
+        reason: 'MalformedEntry',
+        says: ['twice with different values'],
+      },
       'JSON encoded in base64 twice': {
         ...opaque(base64(JSON.stringify({ auths: { 'registry.example.com': auth() } }))),
         reason: 'EncodedTwice',
         says: ['base64-encoded twice', 'stringData'],
       },
-      'auths missing': { ...opaque({ 'registry.example.com': auth() }), reason: 'AuthsMissing', says: ['"auths"', 'docker login'] },
+      'auths missing': {
+        ...opaque({ 'registry.example.com': auth() }),
+        reason: 'AuthsMissing',
+        says: ['"auths"', 'legacy format', '{"auths": {…}}'],
+      },
       'auth that is not base64': {
         ...opaque({ auths: { 'registry.example.com': { auth: `${CANARY}!` } } }),
         reason: 'AuthNotBase64',
         says: ['registry.example.com', 'not base64'],
       },
-      'auth that is base64, but of no user:pass': {
+      'auth that is base64, but not of user:password': {
         ...opaque({ auths: { 'registry.example.com': auth(`${CANARY}!`) } }),
         reason: 'AuthNotBase64',
         says: ['no colon', 'username:password'],
@@ -157,7 +198,7 @@ describe('Sources', () => {
       'auth encoded twice': {
         ...opaque({ auths: { 'registry.example.com': auth(base64(`robot:${CANARY}`)) } }),
         reason: 'EncodedTwice',
-        says: ['"auth" was base64-encoded twice'],
+        says: ['"auth" is base64-encoded twice'],
       },
       'auth with a trailing newline inside': {
         ...opaque({ auths: { 'registry.example.com': auth(`robot:${CANARY}\n`) } }),
@@ -191,7 +232,7 @@ describe('Sources', () => {
         reason: 'PasswordInCredentialStore',
         says: ['credHelpers'],
       },
-      'an identity token alone': {
+      'only an identity token': {
         ...opaque({ auths: { 'registry.example.com': { auth: base64('00000000-0000:'), identitytoken: CANARY } } }),
         reason: 'IdentityTokenOnly',
         says: ['identity token', 'username and a password'],
@@ -220,7 +261,7 @@ describe('Sources', () => {
         reason: 'KeyMissing',
         says: ['"config.json"', 'config.yaml'],
       },
-      'a whole config in an Opaque Secret, without its key': {
+      'a whole config in an Opaque Secret, without a key': {
         type: 'Opaque',
         values: { 'config.json': CANARY },
         whole: true,
@@ -241,7 +282,7 @@ describe('Sources', () => {
         const ready = await scene.ready('False', reason);
         const condition = await scene.condition('SourcesReady');
         expect(condition).to.include({ status: 'False', reason });
-        // Under dockerConfigs no server is named.
+        // An entry of dockerConfigs names no server.
         const server = source.whole ? [] : ['registry.example.com'];
         for (const text of [`Secret ${SOURCES}/${scene.name}`, ...server, ...says])
           expect(ready.message).to.match(typeof text === 'string' ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')) : text);
@@ -272,25 +313,25 @@ describe('Sources', () => {
       expect((await scene.ready('False', 'TooLarge')).message).to.contain('1 MiB');
     });
 
-    it('two registries that mean the same server', async () => {
-      const secretRef = await scene.basicAuth();
-      await scene.credential({
-        registries: [
-          { server: 'docker.io', secretRef },
-          { server: 'https://index.docker.io/v1/', secretRef },
-        ],
+    for (const [one, other] of [
+      ['docker.io', 'https://index.docker.io/v1/'],
+      ['ghcr.io', 'https://ghcr.io'],
+    ] as const) {
+      it(`two registries that mean the same server, which the API server accepts: ${one} and ${other}`, async () => {
+        const secretRef = await scene.basicAuth();
+        await scene.credential({ registries: [one, other].map((server) => ({ server, secretRef })) });
+        expect((await scene.ready('False', 'DuplicateServer')).message).to.contain(`${one} and ${other}`);
       });
-      expect((await scene.ready('False', 'DuplicateServer')).message).to.contain('docker.io and https://index.docker.io/v1/');
-    });
+    }
 
-    it('a source that is the credential itself', async () => {
+    it('a source that is a copy of the credential itself', async () => {
       const [namespace] = (await scene.placed(1)) as [string];
       await scene.patchCredential({ dockerConfigs: [{ secretRef: { namespace, name: scene.name } }] });
       expect((await scene.ready('False', 'SourceIsOwnOutput')).message).to.contain(`${namespace}/${scene.name}`);
     });
   });
 
-  it('that are missing are named, and heal by themselves when they come', async () => {
+  it('that are missing are named, and the credential becomes Ready when they are created', async () => {
     const namespace = await scene.namespace();
     await scene.credential();
     const { message } = await scene.ready('False', 'SourceMissing');
@@ -302,7 +343,7 @@ describe('Sources', () => {
     await scene.pullSecretsAre(namespace, [scene.name]);
   });
 
-  it('in a namespace that is not there yet are found once it is', async () => {
+  it('in a missing namespace are found once the namespace exists', async () => {
     const sources = `${scene.name}x`;
     await scene.credential({ registries: [{ server: 'registry.example.com', secretRef: { namespace: sources, name: 'late' } }] });
     await scene.ready('False', 'SourceMissing');
@@ -311,7 +352,7 @@ describe('Sources', () => {
     await scene.ready();
   });
 
-  it('that do not hold any more leave the last good content in place, for new namespaces too', async () => {
+  it('that become invalid leave the last valid content in place, for new namespaces too', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const before = await scene.secretIn(namespace);
     await scene.patch(`/api/v1/namespaces/${SOURCES}/secrets/${scene.name}`, { data: { password: null } });
@@ -328,7 +369,7 @@ describe('Sources', () => {
     expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample');
   });
 
-  it('that are missing at a restart take nothing back, and references in placed namespaces are still repaired', async () => {
+  it('that are missing at a restart remove nothing, and the operator still repairs references', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const before = await scene.secretIn(namespace);
     await cluster.restart(() => scene.deleteSecret(SOURCES));
@@ -339,13 +380,13 @@ describe('Sources', () => {
     expect((await scene.status()).secretName).to.equal(scene.name);
   });
 
-  it('rotate: every copy follows, in place and without a write to the accounts', async () => {
+  it('are rotated: the operator updates every copy in place, without a write to the accounts', async () => {
     const namespaces = await scene.placed(3);
     const before = await Promise.all(namespaces.map((namespace) => scene.secretIn(namespace)));
     const accounts = await Promise.all(namespaces.map((namespace) => scene.account(namespace)));
     await scene.rotate('rotated-sample');
     for (const [at, namespace] of namespaces.entries()) {
-      await eventually('the copy follows', async () =>
+      await eventually('the copy is updated', async () =>
         expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
       );
       expect((await scene.secretIn(namespace)).metadata.uid).to.equal(before[at]?.metadata.uid);
@@ -354,12 +395,12 @@ describe('Sources', () => {
     await scene.told('Rotated');
   });
 
-  it('that are rotated while the credential is suspended are let out when it goes on, and not said to be before', async () => {
+  it('that are rotated during a suspension are distributed after it, and not reported before', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ suspend: true });
     await scene.ready('Unknown', 'Suspended');
     await scene.rotate('rotated-sample');
-    await cluster.scene().placed(1); // By then what was to be done about it would have been done.
+    await cluster.scene().placed(1); // By then the operator would have updated the copy.
     expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('sample-password');
     expect((await scene.events()).map(({ reason }) => reason)).to.not.include('Rotated');
     await scene.patchCredential({ suspend: false });
@@ -367,20 +408,20 @@ describe('Sources', () => {
     expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample');
   });
 
-  it('that are invalid do not take another credential down', async () => {
+  it('that are invalid do not affect another credential', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     const broken = `${scene.name}-broken`;
     await scene.secret(SOURCES, broken, 'Opaque', { 'config.json': 'nonsense' });
     await scene.credential({ dockerConfigs: [{ secretRef: { namespace: SOURCES, name: broken, key: 'config.json' } }] }, broken);
     await scene.ready('False', 'NotJSON', broken);
     await scene.rotate('rotated-sample');
-    await eventually('the other goes on', async () =>
+    await eventually('the other copy is updated', async () =>
       expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
     );
     await scene.ready();
   });
 
-  it('with labels and annotations give none of them to the copies', async () => {
+  it('do not pass their labels and annotations to the copies', async () => {
     const namespace = await scene.namespace();
     const metadata = { labels: { 'app.kubernetes.io/instance': 'argo' }, annotations: { 'argocd.argoproj.io/tracking-id': 'x' } };
     await scene.secret(SOURCES, scene.name, 'kubernetes.io/basic-auth', { username: 'robot', password: 'sample-password' }, metadata);

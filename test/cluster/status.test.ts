@@ -1,5 +1,8 @@
 import { expect } from 'chai';
-import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
+import { request } from '../../src/cluster/requests.ts';
+import { classify } from '../../src/kube/errors.ts';
+import { identityOf } from '../../src/kube/object.ts';
+import { type Cluster, type KubeObject, type Scene, SOURCES, theCluster } from '../support/cluster.ts';
 import { allowWrites, denyWrites } from '../support/denial.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -16,13 +19,23 @@ describe('The status', () => {
     await cluster.kubectl('wait', '--for=condition=Ready', `regcred/${scene.name}`, '--timeout=30s');
   });
 
-  it('reads well in kubectl get', async () => {
+  it('is readable in kubectl get', async () => {
     await scene.placed(2, { secretName: `${scene.name}-pull` });
     const lines = (await cluster.kubectl('get', 'regcred', scene.name, '-o', 'wide')).trim().split('\n');
-    expect(lines[0]?.split(/\s+/)).to.deep.equal(['NAME', 'READY', 'REASON', 'NAMESPACES', 'SECRET', 'AGE', 'MESSAGE']);
+    expect(lines[0]?.split(/\s+/)).to.deep.equal([
+      'NAME',
+      'READY',
+      'REASON',
+      'NAMESPACES',
+      'SECRET',
+      'AGE',
+      'VERIFIED',
+      'EXPIRES',
+      'MESSAGE',
+    ]);
     expect(lines[1]).to.match(
       new RegExp(
-        `^${scene.name} +True +Synced +2/2 +${scene.name}-pull +\\S+ +The Secret ${scene.name}-pull is in place in 2 namespaces, and 2 ServiceAccounts refer to it\\.`,
+        `^${scene.name} +True +Synced +2/2 +${scene.name}-pull +\\S+ +VerificationDisabled +(?:<none> +)?The Secret ${scene.name}-pull is in place in 2 namespaces, and 2 ServiceAccounts refer to it\\.`,
       ),
     );
     expect(await cluster.kubectl('get', 'regcred', scene.name)).to.not.contain('MESSAGE');
@@ -43,7 +56,7 @@ describe('The status', () => {
       expect(described).to.contain(text);
   });
 
-  it('has five conditions, each with a generation, a CamelCase reason and a sentence', async () => {
+  it('has seven conditions, each with a generation, a CamelCase reason and a message', async () => {
     await scene.placed(2);
     const { metadata } = await scene.credentialObject();
     const { conditions, observedGeneration, ...counts } = await scene.status();
@@ -53,6 +66,9 @@ describe('The status', () => {
       'SourcesReady=True',
       'SecretsSynced=True',
       'ServiceAccountsSynced=True',
+      // The operator of these tests asks no registry.
+      'Verified=Unknown',
+      'Expiring=False',
       'PodInjection=False',
     ]);
     for (const condition of conditions ?? []) {
@@ -66,12 +82,20 @@ describe('The status', () => {
       summary: '2/2',
       namespaces: { desired: 2, synced: 2, failed: 0, conflicted: 0 },
       serviceAccounts: { desired: 2, synced: 2, failed: 0, conflicted: 0 },
+      registries: [
+        {
+          server: 'registry.example.com',
+          result: 'NotAsked',
+          message:
+            'registry.example.com is not asked: checks are off for this credential (spec.verification.mode None) or for the operator (--verification=off).',
+        },
+      ],
       failuresTotal: 0,
       failures: [],
     });
   });
 
-  it('follows the generation of the spec, and keeps the time of a condition that stays', async () => {
+  it('has the generation of the spec, and keeps the transition time of an unchanged condition', async () => {
     await scene.placed(1);
     const before = await scene.condition('Ready');
     await scene.patchCredential({ secretMetadata: { labels: { a: 'b' } } });
@@ -80,24 +104,24 @@ describe('The status', () => {
     expect(after.lastTransitionTime).to.equal(before.lastTransitionTime);
   });
 
-  it('is not written when nothing changes, by repairs and restarts least of all', async () => {
+  it('is not written if nothing changes, not even after a repair or a restart', async () => {
     const [namespace] = (await scene.placed(3)) as [string];
     const before = await scene.credentialObject();
     await scene.patchAccount(namespace, { imagePullSecrets: null });
     await scene.pullSecretsAre(namespace, [scene.name]);
     await cluster.restart();
-    // A later credential is done: by then this one would have been written, too.
+    // By the time that a later credential is placed, the operator would have written this status, too.
     const later = cluster.scene();
     await later.placed(1);
     expect((await scene.credentialObject()).metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
   });
 
-  it('holds at most 20 failures, the first by namespace, and says how many there are', async () => {
+  it('has at most 20 failures, ordered by namespace, and the total number of failures', async () => {
     await scene.basicAuth();
     const namespaces = await scene.namespaces(25);
     await Promise.all(namespaces.map((namespace) => scene.secret(namespace, scene.name, 'Opaque', { note: 'sample-of-another' })));
     await scene.credential();
-    await eventually('all are counted', async () => expect((await scene.status()).failuresTotal).to.equal(25));
+    await eventually('the status counts all failures', async () => expect((await scene.status()).failuresTotal).to.equal(25));
     const { failures, namespaces: counters, summary } = await scene.status();
     expect(failures?.map(({ namespace }) => namespace)).to.deep.equal([...namespaces].sort().slice(0, 20));
     expect(counters).to.deep.equal({ desired: 25, synced: 0, failed: 0, conflicted: 25 });
@@ -107,7 +131,7 @@ describe('The status', () => {
       .and.have.lengthOf.below(1025);
   });
 
-  it('is written at most about once a second while much changes', async () => {
+  it('is written at most about once per second during many changes', async () => {
     await scene.basicAuth();
     await scene.credential();
     await scene.ready('True', 'NoNamespaceMatches');
@@ -123,7 +147,7 @@ describe('The status', () => {
     expect(versions.size).to.be.at.most(3 + (performance.now() - begun) / 1000);
   });
 
-  it('tells of a suspended credential, which is neither placed nor repaired nor taken back', async () => {
+  it('reports a suspended credential, which is neither placed nor repaired nor cleaned up', async () => {
     const [namespace] = (await scene.placed(1)) as [string];
     await scene.patchCredential({ suspend: true });
     const { message } = await scene.ready('Unknown', 'Suspended');
@@ -140,21 +164,21 @@ describe('The status', () => {
     await scene.patchCredential({ suspend: false });
     await scene.ready();
     await scene.pullSecretsAre(namespace, [scene.name]);
-    await eventually('it is rotated', async () =>
+    await eventually('the password is rotated', async () =>
       expect((await scene.dockerConfigIn(namespace)).auths['registry.example.com']?.password).to.equal('rotated-sample'),
     );
   });
 
-  it('tells when the operator may not list Secrets, and heals when it may', async () => {
+  it('reports a missing right to list Secrets, and recovers when the right is back', async () => {
     const role = '/apis/rbac.authorization.k8s.io/v1/clusterroles/regcred';
     const { rules } = await scene.api.call<{ rules: { resources: string[] }[] }>('GET', role);
     await scene.basicAuth();
     await scene.namespace();
     try {
       await scene.patch(role, { rules: rules.filter(({ resources }) => !resources.includes('secrets')) });
-      await eventually('the right is gone', async () => {
+      await eventually('the right is missing', async () => {
         const asked = cluster.kubectl('auth', 'can-i', 'list', 'secrets', '--as=system:serviceaccount:regcred-system:regcred');
-        if ((await asked.catch(() => 'no')).startsWith('yes')) throw new Error('it may');
+        if ((await asked.catch(() => 'no')).startsWith('yes')) throw new Error('the right is still there');
       });
       await scene.credential();
       const { message } = await scene.ready('False', 'Forbidden');
@@ -165,7 +189,7 @@ describe('The status', () => {
     await scene.ready();
   });
 
-  it('tells of a write that is denied in one namespace, in the API server’s words, and the others go on', async () => {
+  it('reports a write that is denied in one namespace with the message of the API server, and the other namespaces are placed', async () => {
     await scene.basicAuth();
     const [closed, open] = (await scene.namespaces(2)) as [string, string];
     await denyWrites(scene, closed);
@@ -186,7 +210,7 @@ describe('The status', () => {
     await scene.secretIn(closed);
   });
 
-  it('has an Event for what changes, and not one for each write', async () => {
+  it('has an Event for each change of state, and not for each write', async () => {
     const namespaces = await scene.placed(5);
     await scene.deleteSecret(namespaces[0] as string);
     await scene.secretPlaced(namespaces[0] as string);
@@ -201,5 +225,36 @@ describe('The status', () => {
         'Normal Synced',
       ]),
     );
+  });
+
+  describe('that arrives late', () => {
+    const late = async (wasAbout: KubeObject) => {
+      const credential = { kind: 'RegistryCredential' as const, ...identityOf(wasAbout as Parameters<typeof identityOf>[0]) };
+      const { method, path, body } = request.patchCredentialStatus(credential, { summary: 'late' });
+      return scene.api.call(method, path, { body }).then(
+        () => 'accepted',
+        (error: unknown) => classify(error),
+      );
+    };
+
+    it('does not replace a newer one', async () => {
+      await scene.placed(1);
+      const before = await scene.credentialObject();
+      await scene.namespace();
+      await eventually('it counts the new namespace', async () => expect((await scene.status()).summary).to.equal('2/2'));
+      expect(await late(before)).to.equal('stale');
+      expect((await scene.status()).summary).to.equal('2/2');
+    });
+
+    it('does not land on a credential that was created again under the same name', async () => {
+      await scene.placed(1);
+      const before = await scene.credentialObject();
+      await scene.deleteCredential();
+      await scene.credentialGone();
+      await scene.credential();
+      await scene.ready();
+      expect(await late(before)).to.equal('stale');
+      expect((await scene.status()).summary).to.equal('1/1');
+    });
   });
 });

@@ -5,10 +5,11 @@ import { type Cluster, type Scene, SOURCES, theCluster } from '../support/cluste
 import { eventually } from '../support/eventually.ts';
 
 const OPERATOR = 'system:serviceaccount:regcred-system:regcred';
+const SYSTEM = 'regcred-system';
 const DOCKER_CONFIG_JSON = 'kubernetes.io/dockerconfigjson';
 const config = JSON.stringify({ auths: { 'evil.example.com': { username: 'tenant', password: 'sample-of-a-tenant' } } });
 
-/** What docs/security.md says that each can do, and cannot. */
+/** What each threat in docs/security.md can do, and what it cannot do. */
 describe('A threat', () => {
   let cluster: Cluster;
   let scene: Scene;
@@ -22,33 +23,33 @@ describe('A threat', () => {
     );
 
   describe('from a tenant with all rights in one namespace', () => {
-    it('who gives a Secret all the marks of ours has that one put right, and nothing else is touched', async () => {
+    it('a Secret with forged labels and annotations is repaired or deleted, and no other Secret changes', async () => {
       const [theirs, other] = (await scene.placed(2)) as [string, string];
       const { uid } = (await scene.credentialObject()).metadata;
       const before = await scene.secretIn(other);
-      const marks = {
+      const forgedMetadata = {
         labels: { 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': uid },
         annotations: { 'regcred.dev/credential': scene.name },
       };
-      // Under our name: overwritten with our content. Under another: it says that it is ours and stale, so it goes.
+      // Under our name, the operator restores our content. Under another name, the Secret looks like an old copy of ours, so the operator deletes it.
       await scene.patchSecret(theirs, { data: { '.dockerconfigjson': Buffer.from(config).toString('base64') } });
-      await scene.secret(theirs, 'forged', DOCKER_CONFIG_JSON, { '.dockerconfigjson': config }, marks);
-      await eventually('ours is put right', async () =>
+      await scene.secret(theirs, 'forged', DOCKER_CONFIG_JSON, { '.dockerconfigjson': config }, forgedMetadata);
+      await eventually('our Secret is repaired', async () =>
         expect((await scene.dockerConfigIn(theirs)).auths).to.have.all.keys('registry.example.com'),
       );
       await scene.secretGone(theirs, 'forged');
       expect(await scene.secretIn(other)).to.deep.equal(before);
     });
 
-    it('who forges the marks of a credential that does not exist is left alone', async () => {
+    it('a Secret with the forged labels of a credential that does not exist is left unchanged', async () => {
       const namespace = await scene.namespace();
-      const marks = { labels: { 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': 'nobody' } };
-      const forged = await scene.secret(namespace, 'forged', DOCKER_CONFIG_JSON, { '.dockerconfigjson': config }, marks);
-      await cluster.scene().placed(1); // By then what was to be done about it would have been done.
+      const forgedMetadata = { labels: { 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': 'nobody' } };
+      const forged = await scene.secret(namespace, 'forged', DOCKER_CONFIG_JSON, { '.dockerconfigjson': config }, forgedMetadata);
+      await cluster.scene().placed(1); // By then the operator would have changed the Secret.
       expect(await scene.secretIn(namespace, 'forged')).to.deep.equal(forged);
     });
 
-    it('cannot have a Secret of theirs let out elsewhere: copies are no sources, not even after a restart', async () => {
+    it('a forged copy is not distributed to other namespaces: copies are never sources, not even after a restart', async () => {
       const [theirs, other] = (await scene.placed(2)) as [string, string];
       await cluster.restart(async () => {
         await scene.patchSecret(theirs, { data: { '.dockerconfigjson': Buffer.from(config).toString('base64') } });
@@ -58,7 +59,7 @@ describe('A threat', () => {
       expect((await scene.dockerConfigIn(other)).auths).to.have.all.keys('registry.example.com');
     });
 
-    it('who records names of others as ours in an account loses entries there, and nowhere else', async () => {
+    it('names of others that are recorded as ours in an account are removed there, and nowhere else', async () => {
       const [theirs, other] = (await scene.placed(2)) as [string, string];
       await scene.patchAccount(other, { imagePullSecrets: [{ name: 'theirs' }, { name: scene.name }] });
       await scene.patchAccount(theirs, {
@@ -70,7 +71,7 @@ describe('A threat', () => {
     });
   });
 
-  describe('from a person who may edit RegistryCredentials and not read Secrets', () => {
+  describe('from a user who may edit RegistryCredentials but not read Secrets', () => {
     const user = 'editor@example.com';
     const credentialFile = (name: string, namespace: string) => {
       const secretRef = { namespace: SOURCES, name };
@@ -95,7 +96,7 @@ describe('A threat', () => {
       return as(user, 'create', '-f', file, ...args);
     }
 
-    it('is real without a policy: the copy lies where they say', async () => {
+    it('works without a policy: the user gets a copy in a namespace of their choice', async () => {
       await scene.basicAuth();
       const mine = await scene.namespace();
       expect(await as(user, 'get', 'secret', scene.name, '-n', SOURCES)).to.contain('Forbidden');
@@ -104,15 +105,15 @@ describe('A threat', () => {
       expect((await scene.dockerConfigIn(mine)).auths['registry.example.com']?.password).to.equal('sample-password');
     });
 
-    it('is answered by the sample policy, which leaves the operator and those who may read the source alone', async () => {
+    it('is blocked by the sample policy, which does not affect the operator and users who may read the source', async () => {
       await scene.basicAuth();
       const mine = await scene.namespace();
       await cluster.kubectl('apply', '-f', 'manifests/samples/policy-sources.yaml');
       try {
-        await eventually('the policy is in force', async () =>
+        await eventually('the policy is active', async () =>
           expect(await createAs(scene.name, mine, '--dry-run=server')).to.contain(`you may not read the Secrets in ${SOURCES}`),
         );
-        await post(credentialFile(scene.name, mine)); // As an administrator.
+        await post(credentialFile(scene.name, mine)); // The administrator may do this.
         await scene.ready();
         const patch = JSON.stringify({ spec: { namespaces: { names: ['*'] } } });
         expect(await as(user, 'patch', 'regcred', scene.name, '--type=merge', '-p', patch)).to.contain('you may not read the Secrets');
@@ -125,15 +126,15 @@ describe('A threat', () => {
     });
   });
 
-  describe('from the operator’s own token in the wrong hands', () => {
-    it('is held to what the operator is for by the sample policy, under which it goes on working', async () => {
+  describe('from a stolen token of the operator', () => {
+    it('is limited by the sample policy to the tasks of the operator, and the operator still works', async () => {
       const namespace = await scene.namespace();
       await scene.secret(namespace, 'foreign', 'Opaque', { note: 'sample-of-another' });
       await cluster.kubectl('apply', '-f', 'manifests/samples/policy-operator.yaml');
       try {
-        await eventually('the policy is in force', async () =>
+        await eventually('the policy is active', async () =>
           expect(await as(OPERATOR, 'create', 'secret', 'generic', 'probe', '-n', namespace, '--dry-run=server')).to.contain(
-            'nothing but pull secrets with its label',
+            'regcred may only create pull secrets that have its label',
           ),
         );
         const labels = JSON.stringify({ metadata: { labels: { 'app.kubernetes.io/managed-by': 'regcred' } } });
@@ -145,15 +146,27 @@ describe('A threat', () => {
         const annotations = JSON.stringify({ metadata: { annotations: null } });
         for (const patch of [labels, annotations]) {
           const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default`;
-          expect(await patchAsOperator(path, patch)).to.contain('nothing of a ServiceAccount but imagePullSecrets');
+          expect(await patchAsOperator(path, patch)).to.contain('may only change imagePullSecrets and the annotation');
         }
+        await mayWriteTokensOnly();
         await scene.placed(2);
         await scene.rotate('rotated-sample');
         await scene.told('Rotated');
+        // The state Secret is created with the first placement, and changed with the rotation.
+        const { uid } = (await scene.credentialObject()).metadata;
+        await eventually('the state Secret has the rotated password', async () => {
+          const { data } = await scene.api.call<{ data: Record<string, string> }>(
+            'GET',
+            `/api/v1/namespaces/regcred-system/secrets/regcred-state-${uid}`,
+          );
+          expect(Buffer.from(data['state.json'] ?? '', 'base64').toString()).to.contain(
+            Buffer.from('robot:rotated-sample').toString('base64'),
+          );
+        });
         await scene.patchAccount(namespace, { imagePullSecrets: null });
         await scene.pullSecretsAre(namespace, [scene.name]);
         await scene.patchSecret(namespace, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } });
-        await eventually('the label is put back', async () =>
+        await eventually('the label is restored', async () =>
           expect((await scene.secretIn(namespace)).metadata.labels).to.include({ 'app.kubernetes.io/managed-by': 'regcred' }),
         );
         await scene.deleteCredential();
@@ -164,18 +177,53 @@ describe('A threat', () => {
       }
     });
 
-    /** With the very token, since the operator may not `get`, which kubectl patch would begin with. */
+    /** test/cluster/cloud-tokens.test.ts runs the operator under this policy. */
+    async function mayWriteTokensOnly(): Promise<void> {
+      const api = connect(cluster.kubeconfig);
+      const token = { 'regcred.dev/token': 'true' };
+      const secretsIn = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
+      const annotations = { 'kubernetes.io/service-account.name': 'regcred' };
+      const create = (namespace: string, name: string, labels = {}, type = 'Opaque') =>
+        api.call('POST', secretsIn(namespace), { body: { type, metadata: { name, labels, annotations } }, query: { dryRun: 'All' } });
+      const remove = (name: string) => api.call('DELETE', `${secretsIn(SYSTEM)}/${name}`, { query: { dryRun: 'All' } });
+      const outcome = (call: Promise<unknown>) =>
+        call.then(
+          () => 'accepted',
+          (error: Error) => error.message,
+        );
+      const name = `regcred-token-${scene.name}`;
+      await scene.secret(SYSTEM, name, 'Opaque', {}, { labels: token });
+      await scene.secret(SYSTEM, `${name}-unlabelled`, 'Opaque', { note: 'sample-of-another' });
+      const path = `${secretsIn(SYSTEM)}/${name}`;
+      expect(await outcome(create(SYSTEM, `${name}-new`, token))).to.equal('accepted');
+      expect(await patchAsOperator(path, JSON.stringify({ data: { 'token.json': 'e30=' } }))).to.equal('it was accepted');
+      expect(await outcome(remove(name))).to.equal('accepted');
+      const refused: Record<string, () => Promise<unknown>> = {
+        'a token in another namespace': () => create(SOURCES, `${name}-new`, token),
+        'a Secret of another name': () => create(SYSTEM, scene.name, token),
+        'a Secret without the label': () => create(SYSTEM, `${name}-new`),
+        'a token of a ServiceAccount': () => create(SYSTEM, `${name}-new`, token, 'kubernetes.io/service-account-token'),
+        'the label on a Secret of another': () => api.call('PATCH', `${path}-unlabelled`, { body: { metadata: { labels: token } } }),
+        'a token without its label': () => api.call('PATCH', path, { body: { metadata: { labels: { 'regcred.dev/token': null } } } }),
+        'the deletion of a Secret of another': () => remove(`${name}-unlabelled`),
+      };
+      for (const [what, call] of Object.entries(refused)) expect(await outcome(call()), what).to.contain('regcred may only');
+      await api.close();
+      for (const one of [name, `${name}-unlabelled`]) await scene.deleteSecret(SYSTEM, one);
+    }
+
+    /** Uses the operator's token directly: kubectl patch begins with a `get`, which the operator may not do. */
     async function patchAsOperator(path: string, patch: string): Promise<string> {
       const api = connect(cluster.kubeconfig);
       const answer = await api.call('PATCH', path, { body: JSON.parse(patch), query: { dryRun: 'All' } }).then(
-        () => 'it went through',
+        () => 'it was accepted',
         (error: Error) => error.message,
       );
       await api.close();
       return answer;
     }
 
-    it('reaches no Secret that is not listed by its rights, nor anything else of the cluster', async () => {
+    it('cannot access any Secret outside of its rights, nor any other kind', async () => {
       const listed = await as(OPERATOR, 'auth', 'can-i', '--list', '-n', 'default');
       for (const forbidden of ['pods', 'configmaps', 'deployments', 'roles', 'rolebindings', 'clusterroles', 'nodes'])
         expect(listed).to.not.match(new RegExp(`^${forbidden}\\b`, 'm'));

@@ -1,6 +1,6 @@
 import { theWorldIfOpen } from './world.ts';
 
-/** The suite ends with its table, whether it went well or not. */
+/** The suite writes its record at the end, even if a test fails. */
 export const mochaHooks = {
   async beforeEach(this: Mocha.Context): Promise<void> {
     (await theWorldIfOpen())?.beginWith(this.currentTest?.fullTitle() ?? '');
@@ -15,7 +15,7 @@ export const mochaHooks = {
     this.timeout(120_000);
     const world = await theWorldIfOpen();
     if (!world) return;
-    console.error(world.chronicle.close(failed));
+    world.chronicle.close(failed);
     await world.stop();
   },
 };

@@ -6,14 +6,14 @@ import { chance } from './random.ts';
 import { inTurns, theWorld, type World } from './world.ts';
 
 const CUTS = 10;
-/** A watch that is silent is given up after 75 seconds. */
+/** The client aborts a watch that is silent for 75 seconds. */
 const HALF_OPEN_TAKES_AT_MOST_MS = 100_000;
 
 describe('The network', () => {
   let world: World;
   before(async () => (world = await theWorld()));
 
-  it('cuts every connection, again and again in the midst of work', async () => {
+  it('cuts every connection, many times during work', async () => {
     const row = world.chronicle.row('every connection cut', 'rotations, other specs, new namespaces');
     const wire = await world.wire();
     await world.leader({ server: `https://127.0.0.1:${wire.port}` });
@@ -29,11 +29,11 @@ describe('The network', () => {
     }
   });
 
-  it('leaves every connection half-open: what is sent goes nowhere, and nobody is told', async () => {
+  it('leaves every connection half-open: requests are lost without an error', async () => {
     const row = world.chronicle.row('every connection half-open', 'a rotation, another spec, new namespaces');
     const wire = await world.wire();
     await world.leader({ server: `https://127.0.0.1:${wire.port}` });
-    // All watches are to be there, and to have nothing more to say.
+    // All watches are open and have delivered their events.
     await world.settles();
     await world.rotate('wide');
     wire.swallow();
@@ -42,14 +42,14 @@ describe('The network', () => {
     await world.recovers(row, begun, HALF_OPEN_TAKES_AT_MOST_MS);
   }).timeout(HALF_OPEN_TAKES_AT_MOST_MS + 60_000);
 
-  it('answers a third of the requests in place of the API server: 429, 500, 503, 409, no answer, an answer lost', async () => {
+  it('disturbs a third of the requests: 429, 500, 503, 409, no answer, or a lost answer', async () => {
     const row = world.chronicle.row(
       'a third of all requests disturbed',
-      'rotations, other specs, new namespaces, a placing and a deletion',
+      'rotations, other specs, new namespaces, a new and a deleted credential',
     );
     const gateway = await world.gateway();
     const counts = new Map<string, number>();
-    // Of its own: how many requests there are is not the seed's to say.
+    // Random numbers of their own: the seed does not determine the number of requests.
     const dice = chance(world.chance.between(0, 2 ** 31));
     gateway.disturb = () => {
       if (dice.next() >= 1 / 3) return undefined;
@@ -58,9 +58,9 @@ describe('The network', () => {
       return disturbance;
     };
     await world.leader({ server: gateway.url });
-    // The kills before may have left it there: whether they made it or deleted it last is a matter of chance.
+    // The kill test may have left it: whether it created or deleted it last depends on the seed.
     if (!world.meant.has('passing')) await world.makeCredential('passing');
-    // Until each of them has come up: how many requests there are is not ours to say either.
+    // Until each disturbance has occurred: the test does not determine the number of requests either.
     for (let change = 0; change < 4 || (counts.size < DISTURBANCES.length && change < 60); change++) {
       await Promise.all([world.rotate(), world.changeSpec(), world.addNamespaces(3)]);
       await delay(1000);
@@ -73,8 +73,8 @@ describe('The network', () => {
     for (const [what] of DISTURBANCES) expect(counts.get(what), what).to.be.above(0);
   });
 
-  it('brings the events of watches three seconds late', async () => {
-    const row = world.chronicle.row('watch events 3 s late', 'rotations, other specs, namespaces made and deleted, drift');
+  it('delivers watch events three seconds late', async () => {
+    const row = world.chronicle.row('watch events 3 s late', 'rotations, other specs, namespaces created and deleted, drift');
     const gateway = await world.gateway();
     await world.leader({ server: gateway.url });
     await world.settles();
@@ -83,14 +83,14 @@ describe('The network', () => {
     const fresh = await world.addNamespaces(10);
     await Promise.all([world.rotate('wide'), world.changeSpec(), world.relabel(10)]);
     await delay(500);
-    // Deleted and stripped before the operator knows that it has them.
+    // Deletes namespaces before the operator knows that it placed Secrets in them.
     await world.removeNamespaces(fresh.slice(0, 5));
     await Promise.all([world.rotate('wide'), world.rotate('bare'), world.changeSpec()]);
     await world.recovers(row);
   });
 
-  it('lets namespaces come and go in a storm', async () => {
-    const row = world.chronicle.row('a storm of namespaces made and deleted', '150 made and 100 deleted, rotations');
+  it('is busy with many new and deleted namespaces', async () => {
+    const row = world.chronicle.row('many namespaces created and deleted', '150 created and 100 deleted, rotations');
     await world.leader();
     const made: string[] = [];
     await inTurns(
@@ -105,7 +105,7 @@ describe('The network', () => {
     await world.recovers(row);
     await world.removeNamespaces(made);
     await eventually(
-      'the world is as large as before',
+      'the cluster has its former size',
       async () => expect((await world.look()).namespaces.length).to.be.below(300),
       60_000,
     );
@@ -118,11 +118,11 @@ const refused = (status: number, reason: string, retryAfterSeconds?: number): Di
   reason,
   ...(retryAfterSeconds && { retryAfterSeconds }),
 });
-/** What happens to a request, each as often as the others. */
+/** The disturbances of a request, all with the same probability. */
 const DISTURBANCES: readonly [what: string, Disturbance][] = [
   ['429', refused(429, 'TooManyRequests', 1)],
   ['500', refused(500, 'InternalError')],
-  ['500 after it was carried out', { kind: 'deny', status: 500, reason: 'InternalError' }],
+  ['500 after the request was executed', { kind: 'deny', status: 500, reason: 'InternalError' }],
   ['503', refused(503, 'ServiceUnavailable')],
   ['409', refused(409, 'Conflict')],
   ['no answer', { kind: 'ignore' }],

@@ -1,16 +1,16 @@
-/** Chance that can be had again: the same seed gives the same moments, order and choices. */
+/** Reproducible random numbers: the same seed gives the same moments, order and choices. */
 export interface Chance {
   readonly seed: number;
-  /** From 0 up to 1. */
+  /** At least 0, less than 1. */
   next(): number;
-  /** A whole number, both ends included. */
+  /** An integer between the two bounds, inclusive. */
   between(least: number, most: number): number;
   pick<T>(from: readonly T[]): T;
-  /** That many different ones. */
+  /** That many different elements. */
   some<T>(from: readonly T[], count: number): T[];
 }
 
-/** mulberry32: small, and good enough to choose moments by. */
+/** mulberry32: small, and good enough for choosing moments. */
 export function chance(seed: number): Chance {
   let state = seed >>> 0;
   const next = () => {

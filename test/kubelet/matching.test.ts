@@ -1,25 +1,26 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseImage } from '../../src/plan/image.ts';
-import { matching } from '../../src/plan/keyring.ts';
-import { readPullSecret } from '../../src/plan/pull-secret.ts';
+import { parseImage } from '../../src/plan/matching/image.ts';
+import { matchesSomeImage, matchingEntries } from '../../src/plan/matching/keyring.ts';
+import { readPullSecret } from '../../src/plan/pods/pull-secret.ts';
 import { base64 } from '../support/builders.ts';
 import { CORPUS } from '../support/corpus.ts';
-import { Keyring } from '../support/keyring.ts';
+import { Keyring, NO_KEYRING } from '../support/keyring.ts';
 import { UNUSABLE, USABLE } from '../support/servers.ts';
+import { skipBecause } from '../support/skip.ts';
 
-/** The kubelet as judge over what src/plan says it would do, with names that nobody in his senses would write as well. */
-describe('What is said of the kubelet is what it does:', () => {
+/** Checks src/plan against the code of the kubelet, also with names that no sane person would use. */
+describe('src/plan predicts the kubelet:', () => {
   let keyring: Keyring;
 
   before('needs the kubelet-keyring of our own build of the control plane', async function () {
     const started = await Keyring.start((line) => console.error(line));
     if (started) keyring = started;
-    else this.skip();
+    else skipBecause(this, NO_KEYRING);
   });
   after(() => keyring?.stop());
 
-  /** The servers whose entries it tries, in its order; or that it refuses the image's name. */
+  /** The servers whose entries the kubelet tries, in its order; or that it refuses the image name. */
   async function kubelet(servers: readonly string[], image: string): Promise<readonly string[] | 'no image'> {
     const auths = Object.fromEntries(servers.map((server, n) => [server, { auth: base64(`${n}:sample`) }]));
     const secret = { type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': base64(JSON.stringify({ auths })) } };
@@ -33,7 +34,7 @@ describe('What is said of the kubelet is what it does:', () => {
   function ours(servers: readonly string[], image: string): readonly string[] | 'no image' {
     const parsed = parseImage(image);
     if (parsed === undefined) return 'no image';
-    return matching(
+    return matchingEntries(
       servers.map((server) => [server, undefined]),
       parsed,
     ).map(([server]) => server);
@@ -46,7 +47,7 @@ describe('What is said of the kubelet is what it does:', () => {
     it(`${JSON.stringify(server)} for ${image}`, async () => expect(ours([server], image)).to.deep.equal(await kubelet([server], image)));
   }
 
-  it('which images have a name that it takes', async () => {
+  it('which image names it accepts', async () => {
     let taken = 0;
     await fc.assert(
       fc.asyncProperty(anyImage, async (image) => {
@@ -66,8 +67,9 @@ describe('What is said of the kubelet is what it does:', () => {
         const [said, done] = [ours(servers, image), await kubelet(servers, image)];
         if (said === 'no image' || done === 'no image') return void expect(said).to.equal(done);
         expect(said).to.have.members(done);
-        // Two ways to write one server: the kubelet's map has no order for these.
+        // Two spellings of one server: the kubelet's map has no order for them.
         if (new Set(said.map(bare)).size === said.length) expect(said).to.deep.equal(done);
+        for (const server of done) expect(matchesSomeImage(server), server).to.equal(true);
         if (said.length > 1) matched++;
       }),
       { numRuns: 12_000 },
@@ -75,24 +77,24 @@ describe('What is said of the kubelet is what it does:', () => {
     expect(matched).to.be.above(200);
   });
 
-  it('which Secrets it refuses, and with them all pulls of the pod', async () => {
+  it('which Secrets it refuses, together with all pulls of the pod', async () => {
     const otherwise: string[] = [];
     for (const [what, bytes] of Object.entries(CORPUS)) {
       const data = { '.dockerconfigjson': Buffer.from(bytes as string).toString('base64') };
       const secret = { type: 'kubernetes.io/dockerconfigjson', namespace: 'shop', name: 'own', data };
-      const refused = 'error' in (await keyring.lookup(secret, [])) ? 'refused' : 'taken';
-      const { refused: said, problems } = readPullSecret(secret);
+      const refused = 'error' in (await keyring.lookup(secret, [])) ? 'refused' : 'accepted';
+      const { isRefused: said, problems } = readPullSecret(secret);
       if (said !== (refused === 'refused'))
         otherwise.push(`${what}: ${refused}, and ${problems.map(({ reason }) => reason).join() || 'valid'} for us`);
     }
-    // Of JSON that no program writes; two of them are called valid, though the kubelet refuses them.
+    // Malformed JSON that no program writes. Two of these are valid for us, although the kubelet refuses them.
     expect(otherwise).to.deep.equal([
-      'null: taken, and NotJSON for us',
-      'auths that is a list: refused, and AuthsMissing for us',
-      'auths that is a string: refused, and AuthsMissing for us',
-      'a server twice: refused, and valid for us',
-      'an entry that is null: taken, and MalformedEntry for us',
-      'an entry nested deep, and closed: refused, and valid for us',
+      'null: accepted, and NotJSON for us',
+      'auths is a list: refused, and AuthsMissing for us',
+      'auths is a string: refused, and AuthsMissing for us',
+      'a server that occurs twice: refused, and valid for us',
+      'an entry is null: accepted, and MalformedEntry for us',
+      'a deeply nested entry, with all brackets closed: refused, and valid for us',
     ]);
   });
 });
@@ -246,7 +248,7 @@ const oddImage = joined(
   ),
 );
 
-// Few letters, so that they meet often.
+// Few letters, so that servers and images often match.
 const likelyServer = joined(
   fc.constantFrom('', 'https://'),
   fc.constantFrom('a.b', 'a.b', '*.b', 'a.*', '*.*', ...HUBS, 'docker.*'),

@@ -1,17 +1,19 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { askRegistry } from '../../src/cli/doctor/pull.ts';
-import { meaning } from '../../src/cli/doctor/words.ts';
-import { type Image, parseImage } from '../../src/plan/image.ts';
+import { askRegistry } from '../../src/cli/doctor/ask-registry.ts';
+import { explainPullError } from '../../src/cli/doctor/pull-errors.ts';
+import { type Image, parseImage } from '../../src/plan/matching/image.ts';
+import { startBad, startProxy } from '../support/bad-registry.ts';
 import { base64 } from '../support/builders.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { type Registry, ROBOT, startRegistry } from '../support/registry.ts';
 
 const login = (username: string, password: string) => ({ username, auth: base64(`${username}:${password}`) });
 const robot = login(ROBOT.username, ROBOT.password);
 const wrong = login(ROBOT.username, 'sample-password-that-is-wrong');
 
-describe('A registry that is asked whether it lets an image be pulled', () => {
+describe('A registry', () => {
   const registries: Partial<Record<'htpasswd' | 'token', Registry>> = {};
   before(async function () {
     this.timeout(600_000);
@@ -27,36 +29,36 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
   });
 
   const image = (written: string) => parseImage(written) as Image;
-  async function said(auth: 'htpasswd' | 'token', path: string, as: typeof robot | undefined): Promise<string> {
+  async function reasonOf(auth: 'htpasswd' | 'token', path: string, as: typeof robot | undefined): Promise<string> {
     const asked = image(`${registries[auth]?.host}/${path}`);
     const answer = await askRegistry(asked, as);
-    return answer.ok ? 'allowed' : (meaning(answer.words, asked, { as: as?.username, source: '' })?.reason ?? answer.words);
+    return answer.ok ? 'allowed' : (explainPullError(answer.message, asked, { as: as?.username, source: '' })?.reason ?? answer.message);
   }
 
   const table: Record<string, readonly [auth: 'htpasswd' | 'token', path: string, as: typeof robot | undefined, want: string]> = {
-    'by htpasswd lets in who has the password': ['htpasswd', 'acme/app:1', robot, 'allowed'],
-    'by htpasswd lets in nobody with another password': ['htpasswd', 'acme/app:1', wrong, 'Unauthorized'],
-    'by htpasswd lets in nobody without': ['htpasswd', 'acme/app:1', undefined, 'Unauthorized'],
-    'by htpasswd says of an image that is not there that it is not': ['htpasswd', 'acme/app:2', robot, 'NotFound'],
-    'by token lets in who has the password': ['token', 'acme/app:1', robot, 'allowed'],
-    'by token lets in nobody with another password': ['token', 'acme/app:1', wrong, 'Unauthorized'],
-    'by token lets in nobody without': ['token', 'acme/app:1', undefined, 'DeniedOrNotFound'],
-    'by token lets in anybody where the image is public': ['token', 'public/app:1', undefined, 'allowed'],
-    'by token does not let a robot in where it has no rights': ['token', 'other/app:1', robot, 'DeniedOrNotFound'],
-    'by token says of an image that is not there that it is not': ['token', 'acme/app:2', robot, 'NotFound'],
+    'with htpasswd accepts the right password': ['htpasswd', 'acme/app:1', robot, 'allowed'],
+    'with htpasswd refuses a wrong password': ['htpasswd', 'acme/app:1', wrong, 'Unauthorized'],
+    'with htpasswd refuses a request without credentials': ['htpasswd', 'acme/app:1', undefined, 'Unauthorized'],
+    'with htpasswd reports a missing image': ['htpasswd', 'acme/app:2', robot, 'NotFound'],
+    'with tokens accepts the right password': ['token', 'acme/app:1', robot, 'allowed'],
+    'with tokens refuses a wrong password': ['token', 'acme/app:1', wrong, 'Unauthorized'],
+    'with tokens refuses a request without credentials': ['token', 'acme/app:1', undefined, 'DeniedOrNotFound'],
+    'with tokens allows a public image without credentials': ['token', 'public/app:1', undefined, 'allowed'],
+    'with tokens refuses an account without the right': ['token', 'other/app:1', robot, 'DeniedOrNotFound'],
+    'with tokens reports a missing image': ['token', 'acme/app:2', robot, 'NotFound'],
   };
   for (const [what, [auth, path, as, want]] of Object.entries(table)) {
-    it(what, async () => expect(await said(auth, path, as)).to.equal(want));
+    it(what, async () => expect(await reasonOf(auth, path, as)).to.equal(want));
   }
 
-  it('is found by digest as well', async () => {
+  it('accepts a digest, too', async () => {
     const host = registries.htpasswd?.host;
     const manifest = await fetch(`http://${host}/v2/acme/app/manifests/1`, {
       headers: { authorization: `Basic ${robot.auth}`, accept: 'application/vnd.oci.image.manifest.v1+json' },
     });
     const digest = manifest.headers.get('docker-content-digest');
     expect(await askRegistry(image(`${host}/acme/app@${digest}`), robot)).to.deep.equal({ ok: true });
-    expect(await said('htpasswd', `acme/app@sha256:${'0'.repeat(64)}`, robot)).to.equal('NotFound');
+    expect(await reasonOf('htpasswd', `acme/app@sha256:${'0'.repeat(64)}`, robot)).to.equal('NotFound');
   });
 
   const closing: (() => unknown)[] = [];
@@ -64,7 +66,7 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
     for (const close of closing.splice(0)) close();
   });
 
-  /** Does for every request what it is told to, and keeps what was sent to it. */
+  /** A server with the same answer to each request. It records the Authorization headers. */
   async function impostor(headers: Record<string, string>, status = 401) {
     const sent: (string | undefined)[] = [];
     const server = createServer((request, response) => {
@@ -76,29 +78,40 @@ describe('A registry that is asked whether it lets an image be pulled', () => {
     return { sent, host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
   }
 
-  it('gets no password sent to a token server that is not asked by TLS, or to a host that it sends us on to', async () => {
+  it('gets no password for a token server without TLS, or for the host of a redirect', async () => {
     const elsewhere = await impostor({ 'www-authenticate': 'Basic realm="sample"' });
     const otherName = `http://localhost:${elsewhere.host.split(':')[1]}`;
     const byToken = await impostor({ 'www-authenticate': 'Bearer realm="http://registry.example.com/token",service="sample"' });
     const answer = await askRegistry(image(`${byToken.host}/acme/app:1`), robot);
-    expect(answer).to.have.property('words').that.contains('is not asked by TLS, so no password was sent there');
+    expect(answer).to.have.property('message').that.contains('no TLS, so no password was sent');
     const onward = await impostor({ location: `${otherName}/v2/acme/app/manifests/1` }, 307);
     await askRegistry(image(`${onward.host}/acme/app:1`), robot);
     expect(byToken.sent).to.deep.equal([undefined]);
-    expect(elsewhere.sent).to.deep.equal([undefined, undefined]);
+    // The client does not even contact another host over plain HTTP.
+    expect(elsewhere.sent).to.deep.equal([]);
   });
 
-  it('that cannot be found, does not run, or speaks no trusted TLS is told as such', async () => {
+  it('without a DNS name, without an answer or without trusted TLS is reported as such', async () => {
     const gone = await impostor({});
     gone.close();
     const plain = await impostor({});
     const reason = async (written: string) => {
       const answer = await askRegistry(image(written), robot);
-      return answer.ok ? 'allowed' : meaning(answer.words, image(written), { as: 'robot', source: '' })?.reason;
+      return answer.ok ? 'allowed' : explainPullError(answer.message, image(written), { as: 'robot', source: '' })?.reason;
     };
     expect(await reason('registry.invalid/acme/app:1')).to.equal('NameNotResolved');
     expect(await reason(`${gone.host}/acme/app:1`)).to.equal('Unreachable');
-    // Not a name of this machine's for us, so it is asked by TLS.
-    expect(await reason(`0.0.0.0:${plain.host.split(':')[1]}/acme/app:1`)).to.equal('CertificateNotTrusted');
+    const { cert, key } = makeAuthority().issue(['127.0.0.1']);
+    const untrusted = await startBad((_, response) => response.end(), { cert, key });
+    closing.push(untrusted.close);
+    expect(await reason(`${untrusted.host}/acme/app:1`)).to.equal('CertificateNotTrusted');
+    // A proxy leads to this machine, where no server speaks TLS.
+    const proxy = await startProxy();
+    closing.push(proxy.close);
+    const written = `registry.example.com:${plain.host.split(':')[1]}/acme/app:1`;
+    const answer = await askRegistry(image(written), robot, { proxy: { httpsProxy: proxy.host } });
+    expect(answer.ok ? 'allowed' : explainPullError(answer.message, image(written), { as: 'robot', source: '' })?.reason).to.equal(
+      'CertificateNotTrusted',
+    );
   });
 });

@@ -1,18 +1,18 @@
 import { KubeConfig } from '@kubernetes/client-node';
-import { Kube } from '../../src/kube/client.ts';
+import { KubeClient } from '../../src/kube/client.ts';
 import { isNotFound } from '../../src/kube/errors.ts';
 
-/** Calls to the API server by the kubeconfig in a file. */
-export function connect(kubeconfig: string): Kube {
-  return new Kube(() => {
+/** Creates a client for the API server with the kubeconfig in a file. */
+export function connect(kubeconfig: string): KubeClient {
+  return new KubeClient(() => {
     const config = new KubeConfig();
     config.loadFromFile(kubeconfig);
     return config;
   });
 }
 
-/** What is there, or undefined where nothing is. */
-export async function find<T = object>(api: Kube, path: string): Promise<T | undefined> {
+/** Returns the object, or undefined if it does not exist. */
+export async function find<T = object>(api: KubeClient, path: string): Promise<T | undefined> {
   try {
     return await api.call<T>('GET', path);
   } catch (error) {
@@ -21,7 +21,7 @@ export async function find<T = object>(api: Kube, path: string): Promise<T | und
   }
 }
 
-/** Throws as long as something is there: for `eventually`. */
-export async function expectGone(api: Kube, path: string): Promise<void> {
+/** Throws while the object exists: for use in `eventually`. */
+export async function expectGone(api: KubeClient, path: string): Promise<void> {
   if (await find(api, path)) throw new Error(`${path} is there`);
 }

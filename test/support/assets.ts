@@ -1,13 +1,13 @@
-/** The binaries of the control plane and the kubelet's keyring (test/controlplane), and of others' programs that the tests need (test/tools). */
+/** The binaries of the control plane and the kubelet's keyring (test/controlplane), and other programs that the tests need (test/tools). */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AssetsError, builtProgram, sourceOf } from './gobuild.ts';
+import { AssetsError, builtProgram, sourcesUnderTest } from './gobuild.ts';
 
 const NAMES = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
-/** Comes with our own build only. The control plane does without, so KUBEBUILDER_ASSETS need not have it. */
+/** Only our own build has it. The control plane does not need it, so KUBEBUILDER_ASSETS may lack it. */
 export const KEYRING = 'kubelet-keyring';
 
-/** Returns the directory of the control plane's binaries, and builds them first where they are not there. `say` is told how that goes. */
+/** Returns the directory of the control plane's binaries, and builds them first if they do not exist. `say` gets messages about the progress. */
 export async function assetsDirectory(say: (line: string) => void): Promise<string> {
   const given = process.env.KUBEBUILDER_ASSETS;
   if (given) {
@@ -17,25 +17,45 @@ export async function assetsDirectory(say: (line: string) => void): Promise<stri
       `KUBEBUILDER_ASSETS is ${given}, which has no ${missing.join(', no ')}. Put them there, or unset KUBEBUILDER_ASSETS to have them built with Go.`,
     );
   }
-  const alternatives = `Or do without: set KUBEBUILDER_ASSETS to a directory that holds ${NAMES.join(', ')}, or run the quickstart against a cluster of yours: npm run quickstart -- --kubeconfig FILE.`;
+  const alternatives = `To do without it, set KUBEBUILDER_ASSETS to a directory that holds ${NAMES.join(', ')}, or run the quickstart against a cluster of yours: npm run quickstart -- --kubeconfig FILE.`;
   return builtProgram(
-    { module: 'controlplane', title: 'the control plane', names: [...NAMES, KEYRING], ldflags: versioned(), alternatives },
+    {
+      module: 'controlplane',
+      sources: sourcesUnderTest('controlplane'),
+      title: 'the control plane',
+      names: [...NAMES, KEYRING],
+      ldflags: versioned(defaultVersion()),
+      takes: 'about 4 minutes',
+      alternatives,
+    },
     say,
   );
 }
 
-/** Returns the directory of `helm`, `lua` (as Argo CD runs it) and `registry`, and builds them first where they are not there. */
+/** Returns the directory of `helm`, `lua` (as Argo CD runs it) and `registry`, and builds them first if they do not exist. */
 export async function toolsDirectory(say: (line: string) => void): Promise<string> {
   const alternatives = 'Only the tests need it: npm run test:unit does without.';
   return builtProgram(
-    { module: 'tools', title: "the tests' tools", names: ['helm', 'lua', 'registry'], ldflags: '-s -w', alternatives },
+    {
+      module: 'tools',
+      sources: sourcesUnderTest('tools'),
+      title: "the tests' tools",
+      names: ['helm', 'lua', 'registry'],
+      ldflags: '-s -w',
+      takes: 'about 2 minutes',
+      alternatives,
+    },
     say,
   );
 }
 
-/** The version that the binaries say they are: kubectl cannot read it else. */
-function versioned(): string {
-  const [, version = ''] = /k8s\.io\/kubernetes (v\S+)/.exec(readFileSync(join(sourceOf('controlplane'), 'go.mod'), 'utf8')) ?? [];
+/** The Kubernetes version of the default control plane, as in `v1.36.3`. */
+export function defaultVersion(): string {
+  return /k8s\.io\/kubernetes (v\S+)/.exec(readFileSync(join(sourcesUnderTest('controlplane'), 'go.mod'), 'utf8'))?.[1] ?? '';
+}
+
+/** Linker flags that set the version of the binaries, as in `v1.36.3`: they cannot read it in any other way. */
+export function versioned(version: string): string {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(version) ?? [];
   const packages = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'];
   const set = packages.flatMap((path) => [

@@ -1,19 +1,19 @@
-/** The API server's own record: what was asked of it, when and by whom, without anybody having to watch. */
+/** The audit log of the API server: which requests it got, when and from whom. The tests need no proxy for that. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 
 export interface Audited {
   readonly verb: string;
   readonly uri: string;
   readonly apiGroup: string;
-  /** With the subresource, as `registrycredentials/status`. */
+  /** Includes the subresource, as in `registrycredentials/status`. */
   readonly resource: string;
   readonly namespace: string;
   readonly name: string;
   readonly code: number;
-  /** When it arrived, and when it was answered, in milliseconds since 1970. */
+  /** The times of the request and of its response, in milliseconds since 1970. */
   readonly at: number;
   readonly done: number;
-  /** The id of the token: each replica has one of its own. */
+  /** The id of the token: each replica has its own token. */
   readonly token: string;
 }
 
@@ -33,13 +33,13 @@ interface Line {
   readonly user: { readonly extra?: Readonly<Record<string, readonly string[]>> };
 }
 
-/** Where the record ends at present: what comes later is read from there. */
+/** The current end of the log: later requests are read from there. */
 export const endOf = (file: string): number => statSync(file).size;
 
-/** All that was asked since. */
+/** All requests since that position. */
 export const auditedSince = (file: string, from: number): Audited[] => readAudited(file, from).audited;
 
-/** All that was asked since, and where the last whole line ends: who asks often goes on from there. */
+/** All requests since that position, and the end of the last complete line, to continue from there. */
 export function readAudited(file: string, from: number): { audited: Audited[]; end: number } {
   const bytes = Buffer.alloc(Math.max(0, statSync(file).size - from));
   const opened = openSync(file, 'r');
@@ -47,17 +47,38 @@ export function readAudited(file: string, from: number): { audited: Audited[]; e
   closeSync(opened);
   const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
   const lines = whole.toString('utf8').split('\n');
-  // One that the API server was killed over is never whole.
+  // If the API server was killed, its last line may stay incomplete.
   const audited = lines.filter((line) => line.startsWith('{') && line.endsWith('}')).map(read);
   return { audited, end: from + whole.length };
 }
 
 const READS = new Set(['get', 'list', 'watch']);
 export const isRead = ({ verb }: Audited) => READS.has(verb);
-/** A write that is meant for the cluster, as against those that keep the Lease. */
+/** A write to the cluster, other than to the Lease. */
 export const isWrite = ({ verb, resource }: Audited) => !READS.has(verb) && resource !== 'leases';
 
-/** The id by which the audit log knows a token. */
+/**
+ * How many objects these requests are about, by verb and resource. On a busy machine the operator stops a slow write and repeats it, so the
+ * number of requests may be higher (docs/adr/0008-width.md).
+ */
+export function objectsOf(requests: readonly Audited[]): Record<string, number> {
+  const objects = new Map<string, Set<string>>();
+  for (const { verb, resource, uri, name } of requests) {
+    const what = `${verb} ${resource}`;
+    objects.set(what, (objects.get(what) ?? new Set()).add(`${uri} ${name}`));
+  }
+  return Object.fromEntries(Array.from(objects, ([what, { size }]) => [what, size]));
+}
+
+/** Writes of one verb and object that the API server carried out more than once. */
+export function repeatedWrites(requests: readonly Audited[]): string[] {
+  const writes = requests
+    .filter((request) => isWrite(request) && request.code < 300)
+    .map(({ verb, uri, name }) => `${verb} ${uri} ${name}`);
+  return writes.filter((write, at) => writes.indexOf(write) !== at);
+}
+
+/** The id of a token in the audit log. */
 export function tokenId(token: string): string {
   const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string };
   return `JTI=${jti}`;

@@ -1,9 +1,10 @@
-/** Records with sensible defaults, for tests that say only what they are about: `secret({ immutable: true })`. */
+/** Records with useful defaults, so that a test states only what matters to it: `secret({ immutable: true })`. */
 import { contentHash } from '../../src/api/hash.ts';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, PodRecord, SecretRecord, SourceRecord } from '../../src/api/records.ts';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
-import type { Intent } from '../../src/plan/intent.ts';
-import type { Content } from '../../src/plan/resolve.ts';
+import type { Content } from '../../src/plan/content/content.ts';
+import type { Intent } from '../../src/plan/placement/intent.ts';
+import type { SourcesFacts, VerificationFacts } from '../../src/plan/status/facts.ts';
 
 export const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -11,7 +12,7 @@ type WithSpec<R extends { readonly spec: RegistryCredentialSpec }> = Partial<Omi
   readonly spec?: Partial<RegistryCredentialSpec>;
 };
 
-/** As the API server stores it: with the defaults of the schema filled in. */
+/** A spec as the API server stores it: with the defaults of the schema. */
 export const spec = (mods: Partial<RegistryCredentialSpec> = {}): RegistryCredentialSpec => ({
   namespaces: { names: ['*'] },
   serviceAccounts: { names: ['default'] },
@@ -20,11 +21,14 @@ export const spec = (mods: Partial<RegistryCredentialSpec> = {}): RegistryCreden
   deletionPolicy: 'Delete',
   podRecovery: 'None',
   suspend: false,
+  verification: { mode: 'Report', interval: '6h' },
   ...mods,
 });
 
 export const credential = (mods: WithSpec<CredentialRecord> = {}): CredentialRecord => ({
   ...identity('', mods.name ?? 'acme'),
+  kind: 'RegistryCredential',
+  createdAt: 0,
   generation: 1,
   finalizers: ['regcred.dev/cleanup'],
   deleting: false,
@@ -35,12 +39,23 @@ export const credential = (mods: WithSpec<CredentialRecord> = {}): CredentialRec
 
 export const intent = (mods: WithSpec<Intent> = {}): Intent => {
   const name = mods.name ?? 'acme';
-  const wanted = { name, uid: `uid-${name}`, secretName: name, mode: 'place' as const, content: content(), ...mods, spec: spec(mods.spec) };
+  const wanted = {
+    kind: 'RegistryCredential' as const,
+    namespace: '',
+    name,
+    uid: `uid-${name}`,
+    createdAt: 0,
+    secretName: name,
+    mode: 'sync' as const,
+    content: content(),
+    ...mods,
+    spec: spec(mods.spec),
+  };
   const { secretMetadata, deletionPolicy } = wanted.spec;
-  return { version: JSON.stringify([wanted.content?.hash, secretMetadata, deletionPolicy]), ...wanted };
+  return { desiredState: JSON.stringify([wanted.content?.hash, secretMetadata, deletionPolicy]), ...wanted };
 };
 
-/** A docker config of one server, as it is placed. */
+/** A docker config of one server, in the form in which it is placed. */
 export function content(password = 'sample-password', server = 'registry.example.com'): Content {
   const data = base64(JSON.stringify({ auths: { [server]: { auth: base64(`robot:${password}`), password, username: 'robot' } } }));
   return { data, hash: contentHash(data), servers: 1, names: [server] };
@@ -49,6 +64,7 @@ export function content(password = 'sample-password', server = 'registry.example
 export const namespace = (mods: Partial<NamespaceRecord> = {}): NamespaceRecord => ({
   ...identity('', mods.name ?? 'shop'),
   labels: {},
+  acceptFrom: [],
   terminating: false,
   ...mods,
 });
@@ -63,7 +79,7 @@ export const account = (mods: Partial<AccountRecord> = {}): AccountRecord => ({
   ...mods,
 });
 
-/** The Secret as `intent()` wants it in `namespace()`. */
+/** The desired Secret of `intent()` in `namespace()`. */
 export const secret = (mods: Partial<SecretRecord> = {}): SecretRecord => ({
   ...identity('shop', mods.name ?? 'acme'),
   type: 'kubernetes.io/dockerconfigjson',
@@ -77,8 +93,8 @@ export const secret = (mods: Partial<SecretRecord> = {}): SecretRecord => ({
   ...mods,
 });
 
-/** A Secret that somebody else made. */
-export const foreignSecret = (mods: Partial<SecretRecord> = {}): SecretRecord =>
+/** A Secret that another user created. */
+export const unmanagedSecret = (mods: Partial<SecretRecord> = {}): SecretRecord =>
   secret({ labels: {}, annotations: {}, owners: [], contentHash: 'sample-hash', ...mods });
 
 /** A pod of a ReplicaSet that waits for an image of `content()`, and has no pull secret. */
@@ -87,16 +103,16 @@ export const pod = (mods: Partial<PodRecord> = {}): PodRecord => ({
   serviceAccount: 'default',
   pullSecrets: [],
   owner: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: 'uid-web', controller: true },
-  failing: ['registry.example.com/app:1'],
-  tried: false,
-  running: false,
+  failingImages: ['registry.example.com/app:1'],
+  hasJustTried: false,
+  hasRunningContainer: false,
   createdAt: 0,
-  excluded: false,
+  isOptedOut: false,
   terminating: false,
   ...mods,
 });
 
-/** A Secret that credentials are read from, with its values in plain text. */
+/** A source Secret, with its values in plain text. */
 export const source = (type: string, values: Record<string, string>, mods: Partial<SourceRecord> = {}): SourceRecord => ({
   ...identity('regcred-system', mods.name ?? 'robot'),
   type,
@@ -106,9 +122,28 @@ export const source = (type: string, values: Record<string, string>, mods: Parti
   ...mods,
 });
 
+/** Sources that can all be used. */
+export const readySources = (servers: number, mods: Partial<Extract<SourcesFacts, { state: 'ready' }>> = {}): SourcesFacts => ({
+  state: 'ready',
+  servers,
+  problems: [],
+  skipped: [],
+  ...mods,
+});
+
+/** No server was asked, and nothing is held back. */
+export const verificationFacts = (mods: Partial<VerificationFacts> = {}): VerificationFacts => ({
+  isEnabled: true,
+  servers: [],
+  refusals: [],
+  verifying: [],
+  warningMs: 336 * 3_600_000,
+  ...mods,
+});
+
 const identity = (inNamespace: string, name: string) => ({ namespace: inNamespace, name, uid: `uid-${name}`, resourceVersion: '1' });
 
-/** What the API server makes of an object and a merge patch (RFC 7386). */
+/** The result of applying a merge patch to an object (RFC 7386). */
 export function merged<T>(target: T, patch: object): T {
   const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {

@@ -1,20 +1,21 @@
 /**
- * A run lets no secret out: every value that lay in a Secret of a test is looked for in everything that the operators have
- * said. Registered by hooks.ts, so that it covers whatever is run, and looked at when all of it is done.
+ * Checks that a test run leaks no secret: searches everything that the operators printed or wrote for every value that was in a
+ * Secret of a test. hooks.ts registers it, so that it covers every test that runs; the search happens after the last test.
  */
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LABEL, MANAGER } from '../../src/api/names.ts';
-import type { KubeObject } from '../../src/kube/records.ts';
-import { path } from '../../src/kube/resources.ts';
+import { path } from '../../src/cluster/paths.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
+import { Timeline } from '../../src/kube/timeline.ts';
 import { watch } from '../../src/kube/watch.ts';
 import { connect } from './api.ts';
 
-/** Where every operator of the run leaves what it has said, also one that a script of the run has started. */
+/** The directory in which each operator of the run records its output, including an operator that a script started. */
 const DIRECTORY = 'REGCRED_TEST_SAID';
 
-/** Shorter ones would be found by chance. */
+/** A search for a shorter value would find it by chance. */
 const SHORTEST = 8;
 
 const NOTHING = { namespace: '', name: '', uid: '', resourceVersion: '' };
@@ -26,13 +27,13 @@ export interface Leak {
   readonly near: string;
 }
 
-/** What was planted and what was said in a run. */
+/** The secret values and the output of a run. */
 export class Canaries {
   readonly planted = new Map<string, string>();
   readonly #said = new Map<string, Set<string>>();
   readonly #watching: Promise<void>[] = [];
 
-  /** From here on everything is kept. */
+  /** Starts to record the output. */
   begin(): void {
     process.env[DIRECTORY] = mkdtempSync(join(tmpdir(), 'regcred-said-'));
   }
@@ -45,7 +46,7 @@ export class Canaries {
     this.#said.set(where, (this.#said.get(where) ?? new Set()).add(text));
   }
 
-  /** Follows what is in a cluster for as long as it is up: the values in its Secrets, and what the operator writes for people to read. */
+  /** Follows a cluster while it runs: the values in its Secrets, and everything that the operator writes for users. */
   observe(kubeconfig: string): () => Promise<void> {
     const stop = new AbortController();
     const api = connect(kubeconfig);
@@ -54,7 +55,7 @@ export class Canaries {
         take(object);
         return NOTHING;
       };
-      const events = watch(api, { path: at, read }, () => 200, stop.signal);
+      const events = watch({ kube: api, timeline: new Timeline(), retryMs: () => 200 }, { path: at, read }, stop.signal);
       for await (const _ of events) if (stop.signal.aborted) return;
     };
     const done = Promise.all([
@@ -80,7 +81,7 @@ export class Canaries {
     }
   }
 
-  /** Everything that was said, and in it what should not have been. */
+  /** Searches all output, and returns the secret values in it. */
   leaks(): Leak[] {
     const directory = process.env[DIRECTORY];
     if (directory)
@@ -89,14 +90,14 @@ export class Canaries {
     return [...this.planted.keys()].filter((value) => value.length >= SHORTEST).flatMap((value) => leaksOf(value, said));
   }
 
-  /** What was planted and could not be looked for. */
+  /** The secret values that are too short for a search. */
   tooPlain(): string[] {
     return Array.from(this.planted, ([value, where]) => ({ value, where }))
       .filter(({ value }) => value.length < SHORTEST)
       .map(({ value, where }) => `${JSON.stringify(value)} in ${where}`);
   }
 
-  /** How much there was of it, for whoever wonders whether anything was looked at. */
+  /** The number of values and of recorded outputs: it shows that there was something to search. */
   get size(): { planted: number; said: Record<string, number> } {
     return { planted: this.planted.size, said: Object.fromEntries(Array.from(this.#said, ([where, texts]) => [where, texts.size])) };
   }
@@ -108,16 +109,18 @@ export class Canaries {
   }
 }
 
-/** Where a process leaves what it says; nothing is kept outside of a run of the tests. */
-export function keepSaid(kind: 'log' | 'metrics', of: number | undefined, text: string): void {
+/** Records the output of a process. Does nothing outside of a test run. */
+export function keepOutput(kind: 'log' | 'metrics', of: number | undefined, text: string): void {
   const directory = process.env[DIRECTORY];
   if (directory) appendFileSync(join(directory, `${kind}-${of}`), text);
 }
 
-/** The values in one key of a Secret that nobody else may see: not usernames, servers or what only shapes them. */
+/** The confidential values in one key of a Secret: not usernames, servers or the structure. */
 export function secretsIn(type: string, key: string, text: string): string[] {
   if (type === 'kubernetes.io/basic-auth' && key !== 'password') return [];
   if (key === 'username' || key === 'user') return [];
+  // The Secrets of imps for ECR say which registry they are for.
+  if (type.endsWith('/aws-ecr-login-config') && ['region', 'accountID'].includes(key)) return [];
   let config: unknown;
   try {
     config = JSON.parse(text);
@@ -138,10 +141,19 @@ export function secretsIn(type: string, key: string, text: string): string[] {
       );
   };
   visit('', config);
+  if (key === 'state.json') found.push(...hashesIn(config as Partial<State>));
   return found;
 }
 
-/** Each form that a value may be given away in. */
+interface State {
+  readonly key: string;
+  readonly checks: readonly (readonly [hash: string, record: object])[];
+}
+
+/** In a state Secret: the keyed hashes of passwords, and their key. */
+const hashesIn = ({ key = '', checks = [] }: Partial<State>): string[] => [key, ...checks.map(([hash]) => hash)];
+
+/** Each encoding in which a value may leak. */
 export function formsOf(value: string): Record<string, string> {
   const json = JSON.stringify(value).slice(1, -1);
   const plain: Record<string, string> = {
@@ -163,8 +175,8 @@ export function formsOf(value: string): Record<string, string> {
 }
 
 /**
- * What base64 of a text with the value in it has in it, wherever the value begins: `user:value`, and whole docker configs.
- * The characters at either end that depend on the neighbours are left out.
+ * The part of the base64 of a longer text that the value determines, at each of three positions: `user:value`, or whole docker configs.
+ * The characters at both ends depend on the neighbours and are left out.
  */
 function base64Core(value: string, offset: number): string {
   const bytes = Buffer.from(value);
@@ -174,7 +186,7 @@ function base64Core(value: string, offset: number): string {
 }
 
 function leaksOf(value: string, said: readonly { where: string; text: string }[]): Leak[] {
-  // Many forms are the same for most values: each is looked for once.
+  // Many encodings of a value are equal: each is searched for once.
   const forms = new Map(
     Object.entries(formsOf(value))
       .reverse()

@@ -1,7 +1,7 @@
 /**
- * Loaded into the operator ahead of the program (`node --import`): lets its wall clock jump, as it does when somebody sets
- * it or a machine wakes. Each SIGUSR2 puts it off by the milliseconds that stand in the file named by TEST_CLOCK_OFFSET.
- * Clocks that do not jump (`performance.now`, timers) go on as they are: so they do on a real machine.
+ * Loaded before the operator's program (`node --import`): lets its wall clock jump, as if somebody set it or the machine woke
+ * up. Each SIGUSR2 sets the offset to the milliseconds in the file that TEST_CLOCK_OFFSET names. Monotonic clocks
+ * (`performance.now`, timers) do not jump, as on a real machine.
  */
 import { readFileSync } from 'node:fs';
 import process from 'node:process';

@@ -1,8 +1,8 @@
-/** The cluster that the tests share, and what they make and look at in it. */
+/** The cluster that the tests share, and helpers to create and read objects in it. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { RegistryCredentialSpec, RegistryCredentialStatus } from '../../src/api/types.ts';
-import type { Kube } from '../../src/kube/client.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
 import { connect } from './api.ts';
 import { type ControlPlane, kubectl, startControlPlane } from './controlplane.ts';
@@ -26,7 +26,7 @@ export interface KubeObject {
   immutable?: boolean;
   data?: Record<string, string>;
   imagePullSecrets?: { name: string }[];
-  // Each kind has its own.
+  // Each kind has its own type.
   spec?: unknown;
   status?: unknown;
 }
@@ -36,21 +36,24 @@ type SpecInput = Partial<Omit<RegistryCredentialSpec, 'serviceAccounts'>> & {
 };
 type Condition = NonNullable<RegistryCredentialStatus['conditions']>[number];
 
-/** Where the tests keep their sources. */
+/** The namespace of the sources. */
 export const SOURCES = 'sources';
 
 export class Cluster {
   readonly controlPlane: ControlPlane;
-  readonly api: Kube;
-  /** The operator that runs beside the tests, under its own ServiceAccount. A test that ends it starts another. */
+  readonly api: KubeClient;
+  /** The operator of the tests, under its own ServiceAccount. A test that stops it starts another. */
   operator: OperatorProcess;
   readonly kubeconfig: string;
+  /** The environment of every operator of this cluster. */
+  readonly env: NodeJS.ProcessEnv;
 
-  constructor(controlPlane: ControlPlane, api: Kube, operator: OperatorProcess, kubeconfig: string) {
+  constructor(controlPlane: ControlPlane, api: KubeClient, operator: OperatorProcess, kubeconfig: string, env: NodeJS.ProcessEnv = {}) {
     this.controlPlane = controlPlane;
     this.api = api;
     this.operator = operator;
     this.kubeconfig = kubeconfig;
+    this.env = env;
   }
 
   kubectl(...args: string[]): Promise<string> {
@@ -58,10 +61,14 @@ export class Cluster {
   }
 
   start(env: NodeJS.ProcessEnv = {}): OperatorProcess {
-    return startOperator({ kubeconfig: this.kubeconfig, env, logFile: join(this.controlPlane.scratch, 'operator.log') });
+    return startOperator({
+      kubeconfig: this.kubeconfig,
+      env: { ...this.env, ...env },
+      logFile: join(this.controlPlane.scratch, 'operator.log'),
+    });
   }
 
-  /** Ends the operator and starts it again; `between` is done while there is none. */
+  /** Stops the operator, runs `between`, and starts the operator again. */
   async restart(between: () => Promise<unknown> = async () => {}): Promise<void> {
     await this.operator.stop();
     await between();
@@ -76,7 +83,7 @@ export class Cluster {
 
 let shared: Promise<Cluster> | undefined;
 
-/** Starts the cluster with the first test that needs it; test/support/hooks.ts ends it after the last. */
+/** The first test that needs the cluster starts it; test/support/hooks.ts stops it after the last test. */
 export function theCluster(): Promise<Cluster> {
   shared ??= startCluster();
   return shared;
@@ -93,24 +100,27 @@ export async function stopCluster(cluster: Cluster): Promise<void> {
   await cluster.controlPlane.stop();
 }
 
-/** One for a test that does to it what others could not bear. `alsoControllers`: more of Kubernetes' own, by name. */
-export async function startCluster(alsoControllers: readonly string[] = []): Promise<Cluster> {
+/**
+ * Starts a cluster for a test that would disturb others. `alsoControllers`: additional controllers of Kubernetes, by name. `env`: the
+ * environment of the operator.
+ */
+export async function startCluster(alsoControllers: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Cluster> {
   const controlPlane = await startControlPlane((line) => console.error(line), [], {}, alsoControllers);
   const api = connect(controlPlane.kubeconfig);
   await install(controlPlane);
   await api.call('POST', '/api/v1/namespaces', { body: { metadata: { name: SOURCES } } });
   const kubeconfig = await operatorKubeconfig(controlPlane.kubeconfig, 'regcred-system', controlPlane.scratch);
-  const operator = startOperator({ kubeconfig, logFile: join(controlPlane.scratch, 'operator.log') });
+  const operator = startOperator({ kubeconfig, env, logFile: join(controlPlane.scratch, 'operator.log') });
   await leads(operator);
-  return new Cluster(controlPlane, api, operator, kubeconfig);
+  return new Cluster(controlPlane, api, operator, kubeconfig, env);
 }
 
 const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
 
-/** What one test makes and looks at: everything in it has names of its own, so that tests do not meet. */
+/** The objects of one test: all have names of their own, so that tests do not disturb each other. */
 export class Scene {
   readonly cluster: Cluster;
-  /** The beginning of every name, and the name of the first credential. */
+  /** The prefix of every name, and the name of the first credential. */
   readonly name: string;
   #namespaces = 0;
 
@@ -119,13 +129,13 @@ export class Scene {
     this.name = name;
   }
 
-  get api(): Kube {
+  get api(): KubeClient {
     return this.cluster.api;
   }
 
-  // --- what there is to begin with ---
+  // --- create ---
 
-  /** A namespace whose default ServiceAccount is there. */
+  /** Creates a namespace, and waits for its default ServiceAccount. */
   async namespace(labels: Record<string, string> = {}, name = `${this.name}-${++this.#namespaces}`): Promise<string> {
     await this.api.call('POST', '/api/v1/namespaces', { body: { metadata: { name, labels } } });
     await eventually(`ServiceAccount default in ${name}`, () => this.account(name));
@@ -136,7 +146,7 @@ export class Scene {
     return Promise.all(Array.from({ length: count }, () => this.namespace()));
   }
 
-  /** A Secret; values are given plain. */
+  /** Creates a Secret from plain values. */
   async secret(
     namespace: string,
     name: string,
@@ -148,14 +158,14 @@ export class Scene {
     return this.api.call('POST', `/api/v1/namespaces/${namespace}/secrets`, { body: { type, data, metadata: { ...metadata, name } } });
   }
 
-  /** A source with a username and password, and the reference to it. */
+  /** Creates a source with a username and password, and returns the reference to it. */
   async basicAuth(password = 'sample-password', suffix = ''): Promise<{ namespace: string; name: string }> {
     const name = `${this.name}${suffix}`;
     await this.secret(SOURCES, name, 'kubernetes.io/basic-auth', { username: 'robot', password });
     return { namespace: SOURCES, name };
   }
 
-  /** Changes the password of a source, as a rotation does. */
+  /** Changes the password of a source. */
   async rotate(password: string, suffix = ''): Promise<void> {
     await this.patch(`/api/v1/namespaces/${SOURCES}/secrets/${this.name}${suffix}`, { stringData: { password } });
   }
@@ -164,7 +174,7 @@ export class Scene {
     await this.api.call('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { body: { metadata: { name, labels }, ...more } });
   }
 
-  /** A credential over all namespaces of the scene, from one basic-auth Secret, unless the spec says otherwise. */
+  /** Creates a credential for all namespaces of the scene, from one basic-auth Secret, unless the spec overrides that. */
   async credential(spec: SpecInput = {}, name = this.name): Promise<string> {
     const registries = [{ server: 'registry.example.com', secretRef: { namespace: SOURCES, name: this.name } }];
     const sources = spec.registries || spec.dockerConfigs ? {} : { registries };
@@ -178,7 +188,7 @@ export class Scene {
     return name;
   }
 
-  /** The usual beginning: a source, that many namespaces, and a credential that has come to be Ready. */
+  /** The usual start: creates a source, namespaces and a credential, and waits until it is Ready. */
   async placed(count = 1, spec: SpecInput = {}): Promise<string[]> {
     await this.basicAuth();
     const namespaces = await this.namespaces(count);
@@ -187,7 +197,7 @@ export class Scene {
     return namespaces;
   }
 
-  // --- what is done to it ---
+  // --- change ---
 
   patch(path: string, body: object): Promise<KubeObject> {
     return this.api.call('PATCH', path, { body });
@@ -213,13 +223,13 @@ export class Scene {
     await this.api.call('DELETE', `${CREDENTIALS}/${name}`);
   }
 
-  // --- what is to be seen ---
+  // --- read ---
 
   secretIn(namespace: string, name = this.name): Promise<KubeObject> {
     return this.api.call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`);
   }
 
-  /** The docker config in the Secret, as the kubelet would parse it. */
+  /** The docker config in the Secret, parsed as the kubelet does. */
   async dockerConfigIn(
     namespace: string,
     name = this.name,
@@ -251,7 +261,7 @@ export class Scene {
     return condition;
   }
 
-  /** Waits until Ready is what is expected, for the present generation, and returns the condition. */
+  /** Waits for this status of Ready at the current generation, and returns the condition. */
   ready(status: 'True' | 'False' | 'Unknown' = 'True', reason?: string, name = this.name): Promise<Condition> {
     return eventually(`${name} is Ready=${status} ${reason ?? ''}`, async () => {
       const { metadata } = await this.credentialObject(name);
@@ -269,14 +279,14 @@ export class Scene {
     });
   }
 
-  /** Waits until something is gone. */
+  /** Waits until `get` fails with 404. */
   gone(what: string, get: () => Promise<unknown>): Promise<void> {
     return eventually(`${what} is gone`, async () => {
       const there = await get().catch((error: unknown) => {
         if (error instanceof KubeError && error.status === 404) return undefined;
         throw error;
       });
-      if (there !== undefined) throw new Error('it is there');
+      if (there !== undefined) throw new Error('it still exists');
     });
   }
 
@@ -288,7 +298,7 @@ export class Scene {
     return this.gone(`RegistryCredential ${name}`, () => this.credentialObject(name));
   }
 
-  /** Waits until the account has just these names, in this order. */
+  /** Waits until the account has exactly these names, in this order. */
   pullSecretsAre(namespace: string, names: string[], account = 'default'): Promise<void> {
     return eventually(`${namespace}/${account} has imagePullSecrets [${names}]`, async () => {
       const found = await this.pullSecrets(namespace, account);
@@ -300,7 +310,7 @@ export class Scene {
     return eventually(`Secret ${namespace}/${name} is placed`, () => this.secretIn(namespace, name));
   }
 
-  /** The Events on a credential, as kubectl describe shows them. */
+  /** The Events of a credential, as in kubectl describe. */
   async events(name = this.name): Promise<{ type: string; reason: string; message: string }[]> {
     const { items } = await this.api.call<{ items: { type: string; reason: string; message: string }[] }>(
       'GET',
@@ -312,9 +322,9 @@ export class Scene {
     return items;
   }
 
-  /** Waits for an Event, which comes after the status that it tells of. */
+  /** Waits for an Event. The operator writes it after the status. */
   told(reason: string, name = this.name): Promise<void> {
-    return eventually(`an Event tells that ${name} is ${reason}`, async () => {
+    return eventually(`an Event with reason ${reason} about ${name}`, async () => {
       const reasons = (await this.events(name)).map((event) => event.reason);
       if (!reasons.includes(reason)) throw new Error(`[${reasons}]`);
     });

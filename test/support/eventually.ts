@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Longer than anything takes: a test that gets here has failed. */
+/** Longer than any correct operation takes: a test that reaches it fails. */
 const DEADLINE_MS = 30_000;
 const POLL_MS = 20;
 
-/** Waits until `probe` stops throwing, and returns what it returns. After the deadline fails with what it last threw. */
+/** Retries `probe` until it does not throw, and returns its result. After the deadline, throws with the last error as the cause. */
 export async function eventually<T>(what: string, probe: () => Promise<T> | T, deadlineMs = DEADLINE_MS): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {

@@ -1,31 +1,31 @@
-/** An HTTP proxy in front of the API server that answers in its place, or loses answers, or delivers them late. */
+/** An HTTP proxy in front of the API server that refuses requests, loses answers, or delays them. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Agent, request as forward } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /**
- * What is done to one request in place of passing it on and its answer back:
- * - refuse: it never arrives, and this is the answer
- * - ignore: it never arrives, and there is no answer
- * - forget: it arrives and is carried out, and there is no answer
- * - deny: it arrives and is carried out, and the answer is an error
+ * What the proxy does with one request instead of passing it on:
+ * - refuse: the API server does not get it; the client gets this error
+ * - ignore: the API server does not get it; the client gets no answer
+ * - forget: the API server executes it; the client gets no answer
+ * - deny: the API server executes it; the client gets this error
  */
 export type Disturbance =
   | { readonly kind: 'refuse' | 'deny'; readonly status: number; readonly reason: string; readonly retryAfterSeconds?: number }
   | { readonly kind: 'ignore' | 'forget' };
 
 export interface Gateway {
-  /** Plain HTTP: it has no certificate of the cluster's. */
+  /** Plain HTTP: the proxy has no certificate of the cluster. */
   readonly url: string;
-  /** Asked for every request; undefined lets it through. */
+  /** Called for every request; undefined passes it on. */
   disturb: (method: string, url: URL) => Disturbance | undefined;
-  /** How late watches bring their events, in milliseconds. */
+  /** The delay of watch events, in milliseconds. */
   watchDelayMs: number;
-  /** Ends the watches that are open, so that those which follow are as is said here by then. */
+  /** Closes the open watches, so that new watches use the current settings. */
   cutWatches(): void;
-  /** While it is shut every connection is cut, and new ones are too. */
+  /** While true, the proxy closes every connection, including new ones. */
   shut: boolean;
-  /** How often a watch was told that its resourceVersion is too old (410 Gone). */
+  /** The number of watches that got 410 Gone (resourceVersion too old). */
   readonly gone: number;
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startGateway(apiServer: string, ca: Buffer): Promise<Gatew
 
   function pass(request: IncomingMessage, response: ServerResponse, url: URL, then: (from: IncomingMessage) => void): void {
     const to = forward(url, { agent, method: request.method, headers: { ...request.headers, host: url.host } }, then);
-    // Whoever sent the request sees the connection end, as without us.
+    // The client's connection ends as it would without this proxy.
     to.on('error', () => request.socket.destroy());
     response.once('close', () => to.destroy());
     request.pipe(to);
@@ -73,7 +73,7 @@ export async function startGateway(apiServer: string, ca: Buffer): Promise<Gatew
     response.writeHead(from.statusCode ?? 502, from.headers);
     const isWatch = url.searchParams.get('watch') === 'true';
     const delayMs = isWatch ? gateway.watchDelayMs : 0;
-    // Equally late each, so that they stay in order.
+    // All chunks have the same delay, so that they stay in order.
     const late = (step: () => void) => void (delayMs > 0 ? setTimeout(step, delayMs) : step());
     if (isWatch) {
       response.flushHeaders();

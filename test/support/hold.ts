@@ -4,11 +4,28 @@ import { eventually } from './eventually.ts';
 
 const WEBHOOKS = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
 
+interface Held {
+  readonly resources: readonly string[];
+  readonly operations: readonly string[];
+  readonly namespaceSelector: object;
+  /** What the API server does after half a minute without an answer. */
+  readonly failurePolicy: 'Ignore' | 'Fail';
+}
+
 /**
- * Makes the API server wait before it creates or deletes any Secret in one namespace, as it does for a webhook that is slow to
- * answer. What it returns lets them go; by itself the API server goes on after half a minute.
+ * Makes the API server wait before it creates or deletes any Secret in one namespace, as for a slow admission webhook. The returned
+ * function ends the wait; otherwise it ends after 30 seconds.
  */
-export async function holdSecrets(scene: Scene, namespace: string): Promise<() => Promise<void>> {
+export const holdSecrets = (scene: Scene, namespace: string): Promise<() => Promise<void>> =>
+  holdWrites(scene, namespace, {
+    resources: ['secrets'],
+    operations: ['CREATE', 'DELETE'],
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+    failurePolicy: 'Ignore',
+  });
+
+/** A validating webhook that never answers. It includes `namespace`, where it is tried out. What it returns removes it. */
+export async function holdWrites(scene: Scene, namespace: string, held: Held): Promise<() => Promise<void>> {
   const waiting = new Set<Socket>();
   let asked = false;
   const server = createServer((socket) => {
@@ -20,9 +37,9 @@ export async function holdSecrets(scene: Scene, namespace: string): Promise<() =
   const webhook = {
     name: 'hold.test.example.com',
     clientConfig: { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/` },
-    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'DELETE'], resources: ['secrets'] }],
-    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-    failurePolicy: 'Ignore',
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: held.operations, resources: held.resources }],
+    namespaceSelector: held.namespaceSelector,
+    failurePolicy: held.failurePolicy,
     timeoutSeconds: 30,
     sideEffects: 'None',
     admissionReviewVersions: ['v1'],
@@ -32,7 +49,7 @@ export async function holdSecrets(scene: Scene, namespace: string): Promise<() =
   const letGo = () => {
     for (const socket of waiting) socket.destroy();
   };
-  await eventually('the API server asks', async () => {
+  await eventually('the API server calls the webhook', async () => {
     const probe = scene.api.call('POST', `/api/v1/namespaces/${namespace}/secrets`, {
       body: { metadata: { name: 'probe' } },
       query: { dryRun: 'All' },

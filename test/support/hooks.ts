@@ -2,10 +2,10 @@ import { Canaries } from './canary.ts';
 import { stopTheCluster } from './cluster.ts';
 import { observers } from './controlplane.ts';
 
-/** Of this run. What a test plants where no control plane of its own shows it, it plants here. */
+/** The canaries of this run. If no control plane of the tests has a secret value, the test registers it here. */
 export const canaries = new Canaries();
 
-/** One control plane a run: it ends with the run. And a run in which a secret came out has failed. */
+/** The control plane ends with the run. The run fails if a secret value leaked. */
 export const mochaHooks = {
   beforeAll(): void {
     canaries.begin();

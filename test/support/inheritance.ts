@@ -1,14 +1,14 @@
 /**
- * Which pods inherit the pull secret of a credential: the one table that src/plan (test/unit/plan/inheritance.test.ts) and
- * the policy in a real API server (test/cluster/pod-injection.test.ts) are tested against.
+ * Which pods inherit the pull secret of a credential. One table tests both src/plan (test/unit/plan/pods/inheritance.test.ts) and the
+ * policy in a real API server (test/cluster/pod-injection.test.ts).
  */
 import type { AccountRecord, CredentialRecord, Labels, NamespaceRecord } from '../../src/api/records.ts';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
-import { intentOf } from '../../src/plan/intent.ts';
-import { coversAccount, isTarget } from '../../src/plan/targets.ts';
+import { intentOf } from '../../src/plan/placement/intent.ts';
+import { type Selecting, selectsAccount, selectsNamespace } from '../../src/plan/targets/targets.ts';
 import { account, namespace } from './builders.ts';
 
-/** The namespaces that there are. */
+/** The namespaces of every case. */
 export const NAMESPACES: Record<string, Labels> = {
   shop: {},
   'team-a': { tier: 'front' },
@@ -17,7 +17,7 @@ export const NAMESPACES: Record<string, Labels> = {
   in: { pull: 'acme', 'regcred.dev/exclude': 'false' },
 };
 
-/** The ServiceAccounts that there are in each; a pod that names none is under `default`. */
+/** The ServiceAccounts in each namespace. A pod without a serviceAccountName runs under `default`. */
 export const ACCOUNTS: Record<string, Labels> = {
   default: {},
   builder: { role: 'build' },
@@ -30,12 +30,15 @@ export interface Case {
   readonly deleting?: true;
   /** The pods that inherit, as NAMESPACE or NAMESPACE/SERVICEACCOUNT. */
   readonly pods: readonly string[];
-  /** Where admission sees otherwise: it does not see the labels of ServiceAccounts. */
+  /** The result at admission, if it differs: admission cannot see the labels of ServiceAccounts. */
   readonly atAdmission?: readonly string[];
 }
 
 const all = ['shop', 'team-a', 'team-b', 'in'];
-const namespaces = (wanted: RegistryCredentialSpec['namespaces'], ...pods: string[]): Case => ({ spec: { namespaces: wanted }, pods });
+const namespaces = (selection: RegistryCredentialSpec['namespaces'], ...pods: string[]): Case => ({
+  spec: { namespaces: selection },
+  pods,
+});
 const selected = (matchExpression: object, ...pods: string[]): Case =>
   namespaces({ selector: { matchExpressions: [matchExpression] } } as RegistryCredentialSpec['namespaces'], ...pods);
 const inShop = (serviceAccounts: RegistryCredentialSpec['serviceAccounts'], ...pods: string[]): Case => ({
@@ -44,36 +47,39 @@ const inShop = (serviceAccounts: RegistryCredentialSpec['serviceAccounts'], ...p
 });
 
 export const CASES: Record<string, Case> = {
-  'a name means the namespace of that name': namespaces({ names: ['shop'] }, 'shop'),
-  'a name means none that only begins so': namespaces({ names: ['team'] }),
-  'a name means none that only ends so': namespaces({ names: ['hop'] }),
-  '* means all but those that opted out': namespaces({ names: ['*'] }, ...all),
+  'a name selects the namespace of that name': namespaces({ names: ['shop'] }, 'shop'),
+  'a name does not select namespaces that only begin with it': namespaces({ names: ['team'] }),
+  'a name does not select namespaces that only end with it': namespaces({ names: ['hop'] }),
+  '* selects all namespaces except those that opted out': namespaces({ names: ['*'] }, ...all),
   '* stands for any characters': namespaces({ names: ['team-*'] }, 'team-a', 'team-b'),
-  '* stands for no characters, too': namespaces({ names: ['*sh*op*'] }, 'shop'),
+  '* also stands for no characters': namespaces({ names: ['*sh*op*'] }, 'shop'),
   '? stands for one character': namespaces({ names: ['team-?'] }, 'team-a', 'team-b'),
-  '? does not stand for none': namespaces({ names: ['shop?', '?shop'] }),
-  'many globs mean what one of them means': namespaces({ names: ['no', 's*', 'i?'] }, 'shop', 'in'),
+  '? does not stand for no character': namespaces({ names: ['shop?', '?shop'] }),
+  'several globs select what any of them selects': namespaces({ names: ['no', 's*', 'i?'] }, 'shop', 'in'),
 
-  'labels mean the namespaces that have them': namespaces({ selector: { matchLabels: { pull: 'acme' } } }, 'team-b', 'in'),
-  'labels mean none that has another value': namespaces({ selector: { matchLabels: { pull: 'other' } } }),
-  'all labels must be there': namespaces({ selector: { matchLabels: { pull: 'acme', tier: 'back' } } }, 'team-b'),
-  'an empty selector means all': namespaces({ selector: {} }, ...all),
-  'a selector of empty parts means all': namespaces({ selector: { matchLabels: {}, matchExpressions: [] } }, ...all),
-  'names and a selector mean what either means': namespaces(
+  'matchLabels selects the namespaces with these labels': namespaces({ selector: { matchLabels: { pull: 'acme' } } }, 'team-b', 'in'),
+  'matchLabels does not select namespaces with another value': namespaces({ selector: { matchLabels: { pull: 'other' } } }),
+  'matchLabels needs all its labels': namespaces({ selector: { matchLabels: { pull: 'acme', tier: 'back' } } }, 'team-b'),
+  'an empty selector selects all': namespaces({ selector: {} }, ...all),
+  'a selector with empty parts selects all': namespaces({ selector: { matchLabels: {}, matchExpressions: [] } }, ...all),
+  'names and a selector select what either of them selects': namespaces(
     { names: ['shop'], selector: { matchLabels: { pull: 'acme' } } },
     ...['shop', 'team-b', 'in'],
   ),
-  'no names and a selector mean what the selector means': namespaces({ names: [], selector: { matchLabels: { tier: 'front' } } }, 'team-a'),
-  'In means one of the values': selected({ key: 'tier', operator: 'In', values: ['front', 'back'] }, 'team-a', 'team-b'),
-  'In means none with another value or without the label': selected({ key: 'tier', operator: 'In', values: ['middle'] }),
-  'NotIn means others, and those without the label': selected(
+  'an empty list of names and a selector select what the selector selects': namespaces(
+    { names: [], selector: { matchLabels: { tier: 'front' } } },
+    'team-a',
+  ),
+  'In selects namespaces with one of the values': selected({ key: 'tier', operator: 'In', values: ['front', 'back'] }, 'team-a', 'team-b'),
+  'In does not select namespaces with another value or without the label': selected({ key: 'tier', operator: 'In', values: ['middle'] }),
+  'NotIn selects namespaces with another value or without the label': selected(
     { key: 'tier', operator: 'NotIn', values: ['front'] },
     ...['shop', 'team-b', 'in'],
   ),
-  'Exists means those with the label': selected({ key: 'tier', operator: 'Exists' }, 'team-a', 'team-b'),
-  'DoesNotExist means those without': selected({ key: 'tier', operator: 'DoesNotExist' }, 'shop', 'in'),
-  'Exists may say that it takes no values': selected({ key: 'tier', operator: 'Exists', values: [] }, 'team-a', 'team-b'),
-  'all expressions and labels must hold': namespaces(
+  'Exists selects namespaces with the label': selected({ key: 'tier', operator: 'Exists' }, 'team-a', 'team-b'),
+  'DoesNotExist selects namespaces without the label': selected({ key: 'tier', operator: 'DoesNotExist' }, 'shop', 'in'),
+  'Exists may have an empty list of values': selected({ key: 'tier', operator: 'Exists', values: [] }, 'team-a', 'team-b'),
+  'a selector needs all its expressions and labels to match': namespaces(
     {
       selector: {
         matchLabels: { pull: 'acme' },
@@ -86,44 +92,51 @@ export const CASES: Record<string, Case> = {
     'team-b',
   ),
 
-  'exclude takes out by a glob': namespaces({ names: ['*'], exclude: { names: ['team-*', 'i?'] } }, 'shop'),
-  'exclude takes out by labels': namespaces({ names: ['*'], exclude: { selector: { matchLabels: { pull: 'acme' } } } }, 'shop', 'team-a'),
-  'exclude takes out by an expression': namespaces(
+  'exclude removes namespaces by a glob': namespaces({ names: ['*'], exclude: { names: ['team-*', 'i?'] } }, 'shop'),
+  'exclude removes namespaces by labels': namespaces(
+    { names: ['*'], exclude: { selector: { matchLabels: { pull: 'acme' } } } },
+    'shop',
+    'team-a',
+  ),
+  'exclude removes namespaces by an expression': namespaces(
     { selector: {}, exclude: { selector: { matchExpressions: [{ key: 'tier', operator: 'DoesNotExist' }] } } },
     ...['team-a', 'team-b'],
   ),
-  'exclude takes out by either': namespaces(
+  'exclude removes namespaces that its names or its selector match': namespaces(
     { names: ['*'], exclude: { names: ['shop'], selector: { matchLabels: { tier: 'front' } } } },
     ...['team-b', 'in'],
   ),
-  'exclude by an empty selector takes out all': namespaces({ names: ['*'], exclude: { selector: {} } }),
-  'exclude of nothing takes out none': namespaces({ names: ['*'], exclude: {} }, ...all),
-  'exclude by no names takes out none': namespaces({ names: ['*'], exclude: { names: [] } }, ...all),
+  'exclude with an empty selector removes all': namespaces({ names: ['*'], exclude: { selector: {} } }),
+  'an empty exclude removes none': namespaces({ names: ['*'], exclude: {} }, ...all),
+  'exclude with an empty list of names removes none': namespaces({ names: ['*'], exclude: { names: [] } }, ...all),
 
-  'an account is meant by its name': inShop({ names: ['builder'] }, 'shop/builder'),
-  'accounts are meant by globs': inShop({ names: ['build*', 'def?ult'] }, 'shop', 'shop/builder', 'shop/build.er'),
-  'a dot stands for a dot': inShop({ names: ['build.er'] }, 'shop/build.er'),
-  'no names and no selector mean no account': inShop({ names: [] }),
-  'all accounts are meant but those that opted out': {
+  'an account is selected by its name': inShop({ names: ['builder'] }, 'shop/builder'),
+  'accounts are selected by globs': inShop({ names: ['build*', 'def?ult'] }, 'shop', 'shop/builder', 'shop/build.er'),
+  'a dot stands only for a dot': inShop({ names: ['build.er'] }, 'shop/build.er'),
+  'an empty list of names without a selector selects no account': inShop({ names: [] }),
+  '* selects all accounts except those that opted out': {
     ...inShop({ names: ['*'] }, 'shop', 'shop/builder', 'shop/build.er'),
     atAdmission: ['shop', 'shop/builder', 'shop/build.er', 'shop/out-builder'],
   },
-  'accounts are meant by labels': {
+  'accounts are selected by labels': {
     ...inShop({ names: [], selector: { matchLabels: { role: 'build' } } }, 'shop/builder'),
     atAdmission: [],
   },
-  'accounts are meant by names or labels': {
+  'accounts are selected by names or labels': {
     ...inShop({ names: ['default'], selector: { matchLabels: { role: 'build' } } }, 'shop', 'shop/builder'),
     atAdmission: ['shop'],
   },
 
-  'the Secret may have a name of its own': { spec: { namespaces: { names: ['shop'] }, secretName: 'another.name' }, pods: ['shop'] },
-  'suspended it means none': { spec: { namespaces: { names: ['*'] }, suspend: true }, pods: [] },
-  'being deleted it means none': { spec: { namespaces: { names: ['*'] } }, deleting: true, pods: [] },
-  'with podInjection None it means none': { spec: { namespaces: { names: ['*'] }, podInjection: 'None' }, pods: [] },
+  'the Secret may have another name than the credential': {
+    spec: { namespaces: { names: ['shop'] }, secretName: 'another.name' },
+    pods: ['shop'],
+  },
+  'a suspended credential selects none': { spec: { namespaces: { names: ['*'] }, suspend: true }, pods: [] },
+  'a deleted credential selects none': { spec: { namespaces: { names: ['*'] } }, deleting: true, pods: [] },
+  'podInjection None selects none': { spec: { namespaces: { names: ['*'] }, podInjection: 'None' }, pods: [] },
 };
 
-/** Every pod that there may be, with what src/plan has to know of it. */
+/** One pod for each namespace and account, with what src/plan needs to know about it. */
 export const PODS = Object.entries(NAMESPACES).flatMap(([inNamespace, labels]) =>
   Object.entries(ACCOUNTS).map(([name, own]) => ({
     name: name === 'default' ? inNamespace : `${inNamespace}/${name}`,
@@ -132,8 +145,8 @@ export const PODS = Object.entries(NAMESPACES).flatMap(([inNamespace, labels]) =
   })),
 );
 
-/** Whether src/plan wants the reference in this account, and the name in its pods. */
-export function inherits(credential: CredentialRecord, inNamespace: NamespaceRecord, under: AccountRecord): boolean {
+/** Whether src/plan desires the reference in this account, and the name in its pods. With the tenant of the credential, it counts as well. */
+export function inherits(credential: CredentialRecord & Selecting, inNamespace: NamespaceRecord, under: AccountRecord): boolean {
   const { mode, spec } = intentOf(credential, undefined);
-  return mode === 'place' && spec.podInjection === 'Append' && isTarget(spec, inNamespace) && coversAccount(spec, under);
+  return mode === 'sync' && spec.podInjection === 'Append' && selectsNamespace(credential, inNamespace) && selectsAccount(spec, under);
 }

@@ -1,13 +1,14 @@
 /**
- * What must hold of a cluster, whatever has happened to the operator, judged from nothing but what the API shows. It
- * shares no code with the operator: a mistake of src/plan must not be repeated by its judge.
+ * The conditions that must hold in a cluster after any fault, judged only by the objects in the API. This file shares no code with
+ * the operator, so that it cannot repeat a mistake of src/plan.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { RegistryCredentialStatus } from '../../src/api/types.ts';
 import type { KubeObject } from './cluster.ts';
 
-/** What the API shows, all of it. */
+/** All objects that the API shows. */
 export interface Seen {
+  /** Of both kinds: those of a tenant have a namespace. */
   readonly credentials: readonly KubeObject[];
   readonly namespaces: readonly KubeObject[];
   readonly secrets: readonly KubeObject[];
@@ -17,27 +18,31 @@ export interface Seen {
 type Labels = Readonly<Record<string, string>>;
 type Named = { readonly name: string; readonly labels: Labels };
 
-/** What one RegistryCredential is meant to bring about, in the words of the test that made it. */
+/** The expected result of one credential, as the test that created it defines it. */
 export interface Meant {
   readonly name: string;
+  /** The namespace of a NamespacedRegistryCredential. It reaches others only if they accept it. */
+  readonly home?: string;
   readonly secretName: string;
-  /** The name before the last change of it: where another's Secret is in the way of the new one, the former stays. */
+  /** The former secretName: if a Secret of others blocks the new name, the Secret with the former name stays. */
   readonly formerName?: string;
-  /** By server. */
+  /** The expected logins, by server. */
   readonly logins: Readonly<Record<string, { readonly username: string; readonly password: string }>>;
   wants(namespace: Named): boolean;
   refers(account: Named): boolean;
-  /** Takes over Secrets of the right type that others made. */
+  /** Namespaces of which none has ever accepted it: it must not be there for a moment. */
+  never?(namespace: Named): boolean;
+  /** The credential adopts Secrets of the right type that others created. */
   readonly adopts?: boolean;
-  /** Its Secrets outlive it: they have no owner. */
+  /** The Secrets outlive the credential: they have no owner. */
   readonly retains?: boolean;
-  /** It was deleted and has left everything where it was. */
+  /** The credential was deleted and has left everything in place. */
   readonly left?: boolean;
-  /** Labels that it puts on its Secrets beside our own. */
+  /** Labels of its Secrets in addition to our own. */
   readonly labels?: Labels;
 }
 
-/** What others have made, as it was before: by `namespace/name`. */
+/** The original objects of others, by `namespace/name`. */
 export interface Foreign {
   readonly secrets: ReadonlyMap<string, KubeObject>;
   readonly accounts: ReadonlyMap<string, KubeObject>;
@@ -45,12 +50,12 @@ export interface Foreign {
 
 export interface Violation {
   /**
-   * - touched: something that is not ours is not as it was
-   * - strayed: something of ours is in a place that nobody ever meant
-   * - missing, wrong, leftover: work that is not done
-   * - untrue: a status says what is not the case
+   * - touched: an object of others has changed
+   * - strayed: an object of ours is in a place where it was never desired
+   * - missing, wrong, leftover: work that is not finished
+   * - untrue: a status does not match the cluster
    *
-   * The first two must not happen for a moment; the others must have an end.
+   * The first two must never happen, not even for a moment; the others must end.
    */
   readonly kind: 'touched' | 'strayed' | 'missing' | 'wrong' | 'leftover' | 'untrue';
   readonly says: string;
@@ -58,27 +63,46 @@ export interface Violation {
 
 export const isTrespass = ({ kind }: Violation) => kind === 'touched' || kind === 'strayed';
 
+/** How the annotation of a Secret names its credential. */
+export const idOf = ({ home, name }: Pick<Meant, 'home' | 'name'>) => (home === undefined ? name : `${home}/${name}`);
+
+const FINALIZER = 'regcred.dev/cleanup';
 const EXCLUDE = 'regcred.dev/exclude';
 const RECORD = 'regcred.dev/pull-secrets';
 const TYPE = 'kubernetes.io/dockerconfigjson';
 
-/** All that is not as it must be, each in a sentence. */
+/** Returns all violations, each with a sentence. */
 export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign): Violation[] {
   const found: Violation[] = [];
   const report = (kind: Violation['kind'], says: string) => void found.push({ kind, says });
   const namespaces = new Map(seen.namespaces.map((namespace) => [namespace.metadata.name, namespace]));
   const secrets = new Map(seen.secrets.map((secret) => [at(secret), secret]));
-  const uids = new Map(seen.credentials.map(({ metadata }) => [metadata.name, metadata.uid]));
+  const credentials = new Map(seen.credentials.map((credential) => [idOfObject(credential), credential]));
   const open = seen.namespaces.filter((namespace) => !leaves(namespace) && !optsOut(namespace));
-  const targets = new Map(meant.map((one) => [one, open.filter((namespace) => one.wants(named(namespace)))]));
+  const targets = new Map(meant.map((one) => [one, open.filter((namespace) => one.wants(named(namespace)) && reaches(one, namespace))]));
   const wantsIn = (namespace: string) => meant.filter((one) => targets.get(one)?.some(({ metadata }) => metadata.name === namespace));
 
-  // Whoever made the Secret that stands under the name: under Adopt it becomes ours, else it is in the way.
+  // Another credential with the same Secret name goes first in this namespace.
+  const outranked = (one: Meant, namespace: string): boolean => {
+    const holder = secrets.get(`${namespace}/${one.secretName}`)?.metadata.labels?.['regcred.dev/credential-uid'];
+    const ranks = (other: Meant) => {
+      const { uid = '', creationTimestamp = '' } = (credentials.get(idOf(other))?.metadata ?? {}) as {
+        uid?: string;
+        creationTimestamp?: string;
+      };
+      const kind = other.home === undefined ? '0' : other.home === namespace ? '1' : '2';
+      return [kind, uid === holder ? '0' : '1', creationTimestamp, uid].join(' ');
+    };
+    return wantsIn(namespace).some(
+      (other) => other !== one && !one.left && !other.left && other.secretName === one.secretName && ranks(other) < ranks(one),
+    );
+  };
+  // A Secret of others has this name: under Adopt it becomes ours, otherwise it is a conflict.
   const inTheWay = (one: Meant, namespace: string): boolean => {
     const other = foreign.secrets.get(`${namespace}/${one.secretName}`);
     return other !== undefined && !(one.adopts && other.type === TYPE);
   };
-  // What carries our label without being ours looks as if it had been left behind under Retain, and a reference to that is kept.
+  // A Secret of others with our label looks like a retained one, and the operator keeps a reference to it.
   const pretended = (namespace: string) =>
     [...foreign.secrets.values()]
       .filter((secret) => secret.metadata.namespace === namespace && isMarked(secret))
@@ -91,16 +115,21 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
     const synced = { secrets: 0, accounts: 0 };
     const conflicts: string[] = [];
     let accountsWanted = 0;
+    const credential = credentials.get(idOf(one));
     for (const { metadata } of targets.get(one) ?? []) {
       const key = `${metadata.name}/${one.secretName}`;
+      if (outranked(one, metadata.name)) {
+        conflicts.push(metadata.name);
+        continue;
+      }
       if (inTheWay(one, metadata.name)) {
         conflicts.push(metadata.name);
         if (one.formerName !== undefined) tolerated.add(`${metadata.name}/${one.formerName}`);
       } else {
         expected.add(key);
         if (foreign.secrets.has(key)) adopted.add(key);
-        const problem = wrongSecret(one, uids.get(one.name), secrets.get(key), foreign.secrets.get(key));
-        if (problem) report(secrets.has(key) ? 'wrong' : 'missing', `Secret ${key} of ${one.name} ${problem}`);
+        const problem = wrongSecret(one, credential?.metadata.uid, secrets.get(key), foreign.secrets.get(key));
+        if (problem) report(secrets.has(key) ? 'wrong' : 'missing', `Secret ${key} of ${idOf(one)} ${problem}`);
         else synced.secrets++;
       }
       for (const account of seen.accounts) {
@@ -111,26 +140,31 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
         else report(count === 0 ? 'missing' : 'wrong', `ServiceAccount ${at(account)} refers to ${one.secretName} ${count} times`);
       }
     }
-    const credential = seen.credentials.find(({ metadata }) => metadata.name === one.name);
-    if (one.left && credential) report('leftover', `RegistryCredential ${one.name} was deleted and is still there`);
+    if (one.left && credential) report('leftover', `The credential ${idOf(one)} was deleted and is still there`);
     if (one.left) continue;
-    if (!credential) report('missing', `RegistryCredential ${one.name} is gone`);
+    if (!credential) report('missing', `The credential ${idOf(one)} is gone`);
     else {
       const counted = { namespaces: targets.get(one)?.length ?? 0, accounts: accountsWanted };
-      for (const says of untrue(one, credential, counted, conflicts)) report('untrue', `The status of ${one.name} ${says}`);
+      for (const says of untrue(one, credential, counted, conflicts)) report('untrue', `The status of ${idOf(one)} ${says}`);
+      const isElsewhere = one.home === undefined || targets.get(one)?.some(({ metadata }) => metadata.name !== one.home);
+      const hasFinalizer = credential.metadata.finalizers?.includes(FINALIZER) ?? false;
+      if (hasFinalizer !== isElsewhere)
+        report('wrong', `The credential ${idOf(one)} ${hasFinalizer ? 'has a needless' : 'lacks its'} finalizer`);
     }
   }
 
-  for (const { metadata } of seen.credentials) {
-    if (!meant.some(({ name }) => name === metadata.name)) report('leftover', `RegistryCredential ${metadata.name} is still there`);
+  for (const id of credentials.keys()) {
+    if (!meant.some((one) => idOf(one) === id)) report('leftover', `The credential ${id} is still there`);
   }
   for (const secret of seen.secrets) {
     const key = at(secret);
     const namespace = namespaces.get(secret.metadata.namespace ?? '');
     if (!isMarked(secret) || expected.has(key) || tolerated.has(key) || !namespace || leaves(namespace)) continue;
-    // Another's, which only pretends, or which we have written to: that is told of below.
+    // Forged labels, or a Secret of others that we changed: the check below reports that.
     if (foreign.secrets.get(key)?.metadata.uid === secret.metadata.uid) continue;
-    report(optsOut(namespace) ? 'strayed' : 'leftover', `Secret ${key} is ours, and nobody wants it there`);
+    const author = meant.find((one) => idOf(one) === secret.metadata.annotations?.['regcred.dev/credential']);
+    const isStray = optsOut(namespace) || author?.never?.(named(namespace));
+    report(isStray ? 'strayed' : 'leftover', `Secret ${key} is ours, and no credential desires it`);
   }
   for (const [key, before] of foreign.secrets) {
     if (adopted.has(key)) continue;
@@ -144,7 +178,8 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
     const wanted = wantsIn(namespace.metadata.name).filter((one) => !optsOut(account) && one.refers(named(account)));
     const former = wanted.flatMap(({ formerName = '' }) => (tolerated.has(`${namespace.metadata.name}/${formerName}`) ? formerName : []));
     const allowed = [...wanted.map(({ secretName }) => secretName), ...former, ...pretended(namespace.metadata.name)];
-    const barred = optsOut(account) || optsOut(namespace);
+    const never = meant.filter((one) => one.never?.(named(namespace))).map(({ secretName }) => secretName);
+    const barred = optsOut(account) || optsOut(namespace) ? 'all' : never;
     for (const { kind, says } of wrongAccount(account, foreign.accounts.get(at(account)), allowed, barred)) {
       report(kind, `ServiceAccount ${at(account)} ${says}`);
     }
@@ -152,7 +187,7 @@ export function violations(seen: Seen, meant: readonly Meant[], foreign: Foreign
   return found;
 }
 
-/** What is wrong with a Secret that a credential wants, or undefined. */
+/** Returns what is wrong with a desired Secret, or undefined. */
 function wrongSecret(
   one: Meant,
   uid: string | undefined,
@@ -171,21 +206,24 @@ function wrongSecret(
       { auth: Buffer.from(`${username}:${password}`).toString('base64'), password, username },
     ]),
   );
-  if (!isDeepStrictEqual(parse(secret), { auths })) return 'has another content';
-  if (metadata.labels?.['app.kubernetes.io/managed-by'] !== 'regcred') return 'has not the label managed-by';
-  if (metadata.annotations?.['regcred.dev/credential'] !== one.name) return 'has not the annotation with the name of its credential';
-  for (const [key, value] of Object.entries(one.labels ?? {})) if (metadata.labels[key] !== value) return `has not the label ${key}`;
-  // Of a credential that is gone the Secret keeps the uid, which nobody can look up any more.
-  if (uid !== undefined && metadata.labels['regcred.dev/credential-uid'] !== uid) return 'carries the uid of another credential';
-  if (adopted && adopted.metadata.uid !== metadata.uid) return 'was made anew, in place of being taken over';
+  if (!isDeepStrictEqual(parse(secret), { auths })) return 'has other content';
+  if (metadata.labels?.['app.kubernetes.io/managed-by'] !== 'regcred') return 'does not have the label managed-by';
+  if (metadata.annotations?.['regcred.dev/credential'] !== idOf(one)) return 'does not have the annotation with the name of its credential';
+  for (const [key, value] of Object.entries(one.labels ?? {})) if (metadata.labels[key] !== value) return `does not have the label ${key}`;
+  // After the credential is deleted, its Secret keeps the uid, which the API no longer shows.
+  if (uid !== undefined && metadata.labels['regcred.dev/credential-uid'] !== uid) return 'has the uid of another credential';
+  if (adopted && adopted.metadata.uid !== metadata.uid) return 'was deleted and created again, instead of being adopted';
   const owners = metadata.ownerReferences ?? [];
   if (one.retains || one.left) return owners.length > 0 ? 'has an owner, and would be deleted with it' : undefined;
+  // The garbage collector deletes what has an owner in another namespace.
+  if (one.home !== undefined && one.home !== metadata.namespace) return owners.length > 0 ? 'has an owner in another namespace' : undefined;
   const [owner] = owners;
-  const isRight = owners.length === 1 && owner?.uid === uid && owner?.controller === true && owner.kind === 'RegistryCredential';
+  const kind = one.home === undefined ? 'RegistryCredential' : 'NamespacedRegistryCredential';
+  const isRight = owners.length === 1 && owner?.uid === uid && owner?.controller === true && owner.kind === kind;
   return isRight ? undefined : `has the owners ${JSON.stringify(owners.map(({ kind, name }) => `${kind} ${name}`))}`;
 }
 
-/** What a status says that is not so. */
+/** Returns the parts of a status that do not match the cluster. */
 function untrue(
   one: Meant,
   { metadata, status }: KubeObject,
@@ -224,17 +262,17 @@ function untrue(
   ];
 }
 
-/** What is wrong with an account, beside a reference that is missing. */
+/** Returns what is wrong with an account, apart from a missing reference. */
 function wrongAccount(
   account: KubeObject,
   before: KubeObject | undefined,
   allowed: readonly string[],
-  barred: boolean,
+  barred: 'all' | readonly string[],
 ): { kind: Violation['kind']; says: string }[] {
   const recorded = (account.metadata.annotations?.[RECORD] ?? '').split(',').filter(Boolean);
   const others = before ? entries(before) : [];
   const foreign = entries(account).filter((name) => !recorded.includes(name));
-  const stray = barred ? ('strayed' as const) : ('leftover' as const);
+  const stray = (name: string) => (barred === 'all' || barred.includes(name) ? ('strayed' as const) : ('leftover' as const));
   return [
     ...(isDeepStrictEqual(foreign, others)
       ? []
@@ -244,16 +282,25 @@ function wrongAccount(
       : []),
     ...recorded
       .filter((name) => !allowed.includes(name))
-      .map((name) => ({ kind: stray, says: `records ${name}, which nobody wants there` })),
+      .map((name) => ({ kind: stray(name), says: `records ${name}, which no credential desires` })),
   ];
 }
 
 const at = ({ metadata }: KubeObject) => `${metadata.namespace}/${metadata.name}`;
+const idOfObject = ({ metadata: { namespace, name } }: KubeObject) => idOf({ name, ...(namespace !== undefined && { home: namespace }) });
+/** Only a NamespacedRegistryCredential needs acceptance, and not at home. */
+const reaches = ({ home }: Meant, { metadata }: KubeObject) =>
+  home === undefined ||
+  metadata.name === home ||
+  (metadata.annotations?.['regcred.dev/accept-from'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .includes(home);
 const named = ({ metadata }: KubeObject): Named => ({ name: metadata.name, labels: metadata.labels ?? {} });
 const entries = (account: KubeObject) => (account.imagePullSecrets ?? []).map(({ name }) => name);
 const optsOut = ({ metadata }: KubeObject) => metadata.labels?.[EXCLUDE] === 'true';
 const isMarked = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io/managed-by'] === 'regcred';
-/** To the byte, resourceVersion and all. */
+/** Compares all fields, including resourceVersion. */
 const isAsBefore = (now: KubeObject, before: KubeObject | undefined) => before !== undefined && isDeepStrictEqual(now, before);
 const leaves = ({ metadata, status }: KubeObject) =>
   metadata.deletionTimestamp !== undefined || (status as { phase?: string } | undefined)?.phase === 'Terminating';
@@ -266,7 +313,7 @@ function parse({ data }: KubeObject): unknown {
   }
 }
 
-/** An account without what we may write. */
+/** The account without the fields that we may write. */
 function bare(account: KubeObject): object {
   const { imagePullSecrets: _, metadata, ...rest } = account as KubeObject & { metadata: { managedFields?: unknown } };
   const { resourceVersion: _version, managedFields: _fields, annotations = {}, ...kept } = metadata;
@@ -274,7 +321,7 @@ function bare(account: KubeObject): object {
   return { ...rest, metadata: { ...kept, annotations: others } };
 }
 
-/** Which fields differ, without their values: they may be secret. */
+/** The names of the fields that differ, without their values, which may be secret. */
 function difference(before: object, now: object, path = ''): string {
   const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
   const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

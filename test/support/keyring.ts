@@ -1,4 +1,4 @@
-/** The kubelet's own code, asked what it finds in a pull secret: test/controlplane/keyring.go. */
+/** Looks up pull secrets with the kubelet's own code: test/controlplane/keyring.go. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,11 +9,11 @@ import { ended } from './controlplane.ts';
 
 export interface PullSecret {
   readonly type: string;
-  /** In base64, as kubectl shows it. */
+  /** In base64, as in the API. */
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** What the kubelet finds for one image, as `username:password`, in the order in which it tries them; or why it takes no such image. */
+/** The credentials that the kubelet finds for one image, as `username:password`, in the order of its attempts; or why it refuses the image name. */
 export type Found = readonly string[] | { readonly error: string };
 
 interface Answer {
@@ -21,13 +21,16 @@ interface Answer {
   readonly found: readonly { readonly error?: string; readonly credentials: readonly { username: string; password: string }[] }[] | null;
 }
 
+/** Why tests that need the keyring are skipped. */
+export const NO_KEYRING = 'KUBEBUILDER_ASSETS has no kubelet-keyring, which only our own build of the control plane has.';
+
 export class Keyring {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  /** Who waits for an answer, first come first served. */
+  /** The callers that wait for an answer, in order. */
   readonly #waiting: PromiseWithResolvers<Answer>[] = [];
 
   private constructor(program: string) {
-    // It logs every entry that it skips: thousands of lines here, by design.
+    // The program logs every entry that it skips: thousands of lines here.
     this.#child = spawn(program, { stdio: ['pipe', 'pipe', 'ignore'] });
     createInterface({ input: this.#child.stdout }).on('line', (line) => this.#waiting.shift()?.resolve(JSON.parse(line) as Answer));
     this.#child.once('close', (code) => {
@@ -35,13 +38,13 @@ export class Keyring {
     });
   }
 
-  /** Undefined where KUBEBUILDER_ASSETS is a directory without it. */
+  /** Returns undefined if KUBEBUILDER_ASSETS is a directory without the program. */
   static async start(say: (line: string) => void): Promise<Keyring | undefined> {
     const program = join(await assetsDirectory(say), KEYRING);
     return existsSync(program) ? new Keyring(program) : undefined;
   }
 
-  /** What it finds for each of the images; or why it refuses the Secret, and with it all pulls of the pod. */
+  /** Returns the credentials for each image; or why the kubelet refuses the Secret, and with it all pulls of the pod. */
   async lookup(secret: PullSecret, images: readonly string[]): Promise<readonly Found[] | { readonly error: string }> {
     const waiting = Promise.withResolvers<Answer>();
     this.#waiting.push(waiting);
@@ -56,6 +59,6 @@ export class Keyring {
   }
 }
 
-/** Byte for byte: a password need not be UTF-8. */
+/** Keeps every byte: a password need not be UTF-8. */
 const plain = ({ username, password }: { username: string; password: string }) =>
   `${Buffer.from(username, 'base64').toString('latin1')}:${Buffer.from(password, 'base64').toString('latin1')}`;

@@ -1,4 +1,4 @@
-/** The anchors of all headings, as GitHub makes them. */
+/** The anchors of all headings, as GitHub generates them. */
 export const anchorsOf = (markdown: string): string[] =>
   Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, heading = '']) =>
     heading
@@ -8,6 +8,6 @@ export const anchorsOf = (markdown: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-/** What stands in the blocks of YAML, one after the other. */
+/** The texts of all YAML blocks, in order. */
 export const yamlIn = (markdown: string): string[] =>
   Array.from(markdown.matchAll(/^ *```yaml\n(.*?)^ *```$/gms), ([, block = '']) => block);

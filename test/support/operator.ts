@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Cluster, type Context, KubeConfig, type User } from '@kubernetes/client-node';
-import { Kube } from '../../src/kube/client.ts';
-import { keepSaid } from './canary.ts';
+import { KubeClient } from '../../src/kube/client.ts';
+import { isNotFound } from '../../src/kube/errors.ts';
+import { keepOutput } from './canary.ts';
 import { type ControlPlane, ended, kubectl } from './controlplane.ts';
 import { eventually } from './eventually.ts';
 
@@ -12,29 +13,36 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** A running `regcred controller`: the built program as a child process. */
 export interface OperatorProcess {
   readonly pid: number;
-  /** All that it has logged so far. */
+  /** The log so far. */
   log(): string;
-  /** Where it serves /healthz, /readyz and /metrics. */
+  /** The URL of /healthz, /readyz and /metrics. */
   url(): Promise<string>;
-  /** Sends it a signal, and waits for nothing. */
+  /** Sends a signal to the process, without waiting. */
   signal(name: NodeJS.Signals): void;
-  /** Ends it, and returns its exit code. */
+  /** Stops the process, and returns its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
-  /** Resolves with the exit code when it ends by itself. */
+  /** Resolves with the exit code when the process ends. */
   readonly exit: Promise<number | null>;
 }
 
-/** Installs the API and the operator's rights as they are shipped; the Deployment stays without pods, there being no nodes. */
+/** Installs the API and the operator's rights as shipped. The Deployment gets no running pods, because there are no nodes. */
 export async function install(cluster: ControlPlane): Promise<void> {
   await kubectl(cluster, 'apply', '-k', ROOT);
-  await kubectl(cluster, 'wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=30s');
+  await kubectl(
+    cluster,
+    'wait',
+    '--for=condition=Established',
+    'crd/registrycredentials.regcred.dev',
+    'crd/namespacedregistrycredentials.regcred.dev',
+    '--timeout=30s',
+  );
 }
 
-/** Writes a kubeconfig of the operator's own ServiceAccount, with the rights that are shipped and no others. */
+/** Writes a kubeconfig of the operator's own ServiceAccount, with only the shipped rights. */
 export async function operatorKubeconfig(adminKubeconfig: string, namespace: string, directory: string): Promise<string> {
   const admin = new KubeConfig();
   admin.loadFromFile(adminKubeconfig);
-  const api = new Kube(() => admin);
+  const api = new KubeClient(() => admin);
   const token = await operatorToken(api, namespace);
   await api.close();
   const file = join(directory, 'operator.kubeconfig');
@@ -42,12 +50,12 @@ export async function operatorKubeconfig(adminKubeconfig: string, namespace: str
   return file;
 }
 
-/** A token of the operator's own ServiceAccount. Bound to a Secret, it is no longer accepted once that is deleted. */
-export async function operatorToken(api: Kube, namespace: string, boundTo?: { name: string; uid: string }): Promise<string> {
+/** Creates a token of the operator's own ServiceAccount. If it is bound to a Secret, it becomes invalid when that Secret is deleted. */
+export async function operatorToken(api: KubeClient, namespace: string, boundTo?: { name: string; uid: string }): Promise<string> {
   const boundObjectRef = boundTo && { apiVersion: 'v1', kind: 'Secret', ...boundTo };
   const spec = { expirationSeconds: 12 * 3600, ...(boundObjectRef && { boundObjectRef }) };
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-  const { status } = await eventually('the API server makes a token', () =>
+  const { status } = await eventually('the API server creates a token', () =>
     api.call<{ status: { token: string } }>('POST', `/api/v1/namespaces/${namespace}/serviceaccounts/regcred/token`, { body }),
   );
   return status.token;
@@ -62,8 +70,8 @@ export function writeKubeconfig(file: string, cluster: Cluster, user: Omit<User,
 }
 
 /**
- * Starts the program; does not wait for it to do anything. What it logs goes to a file beside the control plane, too. `command` runs it
- * in another way than by this Node.js from where it was built.
+ * Starts the program without waiting for it. Writes its log to a file of the control plane, too. `command` replaces the default: this
+ * Node.js with the built program.
  */
 export function startOperator(options: {
   command?: readonly [string, ...string[]];
@@ -78,6 +86,8 @@ export function startOperator(options: {
       PATH: process.env.PATH,
       KUBECONFIG: options.kubeconfig,
       REGCRED_HTTP_ADDRESS: '127.0.0.1:0',
+      // No test asks a registry on the network. Those about verification switch it on, for registries on this machine.
+      REGCRED_VERIFICATION: 'off',
       REGCRED_LOG_FORMAT: 'json',
       ...options.env,
     },
@@ -88,7 +98,7 @@ export function startOperator(options: {
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       log += chunk;
-      keepSaid('log', child.pid, chunk);
+      keepOutput('log', child.pid, chunk);
       file?.write(chunk);
     });
   }
@@ -112,10 +122,18 @@ export function startOperator(options: {
     signal: (name) => void child.kill(name),
     stop: async (signal) => {
       const metrics = child.exitCode === null && url() ? fetch(`${url()}/metrics`, { signal: AbortSignal.timeout(1000) }) : undefined;
-      keepSaid('metrics', child.pid, (await metrics?.then((response) => response.text()).catch(() => '')) ?? '');
+      keepOutput('metrics', child.pid, (await metrics?.then((response) => response.text()).catch(() => '')) ?? '');
       return ended(child, signal);
     },
   };
+}
+
+/** Marks the Lease as released. Otherwise the next leader waits 12 seconds for the Lease of a killed one to expire. */
+export async function expireLease(api: KubeClient, namespace: string): Promise<void> {
+  const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/regcred`;
+  await api.call('PATCH', lease, { body: { spec: { holderIdentity: '' } } }).catch((error: unknown) => {
+    if (!isNotFound(error)) throw error;
+  });
 }
 
 export const leads = (operator: OperatorProcess, deadlineMs?: number) =>

@@ -1,20 +1,20 @@
-/** The program as people run it: the real kubectl, with it as a plugin. */
+/** Runs the program as users do: as a plugin of the real kubectl. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { keepSaid } from './canary.ts';
+import { keepOutput } from './canary.ts';
 import type { ControlPlane } from './controlplane.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/main.js');
 
-/** What a run of it has said, and how it ended. */
-export interface Said {
+/** The output and the exit code of a run. */
+export interface PluginRun {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs `kubectl ARGS…` as the cluster's administrator, unless `env` says otherwise. `hear` is told what goes to standard error, as it comes. */
+/** Runs `kubectl ARGS…` as the administrator of the cluster, unless `env` overrides that. `hear` gets the error output while it arrives. */
 export function kubectlWithPlugin({ assets, kubeconfig, scratch }: ControlPlane) {
   const plugins = join(scratch, 'plugins');
   mkdirSync(plugins, { recursive: true });
@@ -23,11 +23,11 @@ export function kubectlWithPlugin({ assets, kubeconfig, scratch }: ControlPlane)
   }
   const PATH = [plugins, assets, dirname(process.execPath), '/usr/bin', '/bin'].join(':');
   const known = { PATH, HOME: scratch, KUBECONFIG: kubeconfig };
-  const run = (args: string[], input = '', env: NodeJS.ProcessEnv = {}, hear: (said: string) => void = () => {}): Promise<Said> => {
+  const run = (args: string[], input = '', env: NodeJS.ProcessEnv = {}, hear: (said: string) => void = () => {}): Promise<PluginRun> => {
     const child = spawn(join(assets, 'kubectl'), args, { env: { ...known, ...env } });
     const said = { stdout: '', stderr: '' };
-    // A password is what `create` is asked for; the others have no business with one.
-    const keep = (chunk: string) => args[1] !== 'create' && keepSaid('log', child.pid, chunk);
+    // `create` prints passwords on purpose; the output of the other commands must not have any.
+    const keep = (chunk: string) => args[1] !== 'create' && keepOutput('log', child.pid, chunk);
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       said.stdout += chunk;
       keep(chunk);

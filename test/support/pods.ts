@@ -1,8 +1,8 @@
-/** Pods, the controllers that make them, and what a kubelet would say of them. */
+/** Pods, the controllers that create them, and the status that a kubelet would write. */
 import type { KubeObject, Scene } from './cluster.ts';
 import { eventually } from './eventually.ts';
 
-/** Of kube-controller-manager: those that make pods again. */
+/** The controllers of kube-controller-manager that re-create pods. */
 export const POD_CONTROLLERS = ['replicaset-controller', 'statefulset-controller', 'daemonset-controller', 'job-controller'];
 
 export const IMAGE = 'registry.example.com/team/app:1.2';
@@ -25,7 +25,7 @@ const WORKLOADS = {
 } as const;
 export type Workload = keyof typeof WORKLOADS;
 
-/** Makes something that makes pods, and waits for them. */
+/** Creates a workload, and waits for its pods. */
 export async function workload(scene: Scene, namespace: string, kind: Workload, spec: object = {}, podSpec: object = {}): Promise<Pod[]> {
   const { path, plural, spec: usual } = WORKLOADS[kind];
   const labels = { app: `${scene.name}-${kind.toLowerCase()}` };
@@ -48,7 +48,7 @@ export async function workload(scene: Scene, namespace: string, kind: Workload, 
   });
 }
 
-/** A pod that nobody would make again. */
+/** Creates a pod that no controller would re-create. */
 export function barePod(scene: Scene, namespace: string, name: string, spec: object = {}): Promise<Pod> {
   const body = { ...template({}, spec), metadata: { name } };
   return scene.api.call('POST', `/api/v1/namespaces/${namespace}/pods`, { body });
@@ -59,7 +59,7 @@ export async function pods(scene: Scene, namespace: string): Promise<Pod[]> {
   return items;
 }
 
-/** What the kubelet says of a pod whose image it could not pull: just now, or that it waits before it tries again. */
+/** Writes the status of a pod whose image the kubelet cannot pull: after an attempt, or while it waits for the next one. */
 export async function hangs(
   scene: Scene,
   { metadata: { namespace, name } }: KubeObject,
@@ -78,10 +78,10 @@ export async function hangs(
   await scene.api.call('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { body, query: { fieldManager: 'kubelet' } });
 }
 
-/** Waits until other pods stand in the place of these, as many, and returns those. */
+/** Waits until the same number of other pods has replaced these, and returns the new ones. */
 export function replaced(scene: Scene, namespace: string, former: readonly Pod[]): Promise<Pod[]> {
   const uids = new Set(former.map(({ metadata }) => metadata.uid));
-  return eventually(`the pods in ${namespace} are made anew`, async () => {
+  return eventually(`the pods in ${namespace} are re-created`, async () => {
     const now = await pods(scene, namespace);
     const left = now.filter(({ metadata }) => uids.has(metadata.uid));
     if (left.length > 0 || now.length < former.length) throw new Error(`${left.length} of ${former.length} are left, ${now.length} there`);

@@ -1,4 +1,4 @@
-/** With REGCRED_TEST_SEED every property is tried with the values of that seed: the one that a failure printed. */
+/** REGCRED_TEST_SEED sets the seed of all property tests, for example to the seed that a failure printed. */
 import fc from 'fast-check';
 
 const seed = process.env.REGCRED_TEST_SEED;

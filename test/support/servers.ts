@@ -1,6 +1,6 @@
-/** Servers that one may write under spec.registries: what the API has to say to them, and what the kubelet does with them. */
+/** Possible values of server under spec.registries: what the API answers, and what the kubelet does with them. */
 
-/** For each an image that it covers. */
+/** Each with an image that it matches. */
 export const USABLE: Record<string, string> = {
   'ghcr.io': 'ghcr.io/acme/app',
   'https://ghcr.io': 'ghcr.io/acme/app',
@@ -30,12 +30,12 @@ export const USABLE: Record<string, string> = {
   'docker.io/acme': 'acme/app',
 };
 
-const SHAPE = 'must be a registry as in image names';
-const PATH = 'the path must be the beginning of image names';
+const SHAPE = 'must be a registry as it appears in image names';
+const PATH = 'the path must be the start of an image name';
 const PORT = 'the port must be a number from 1 to 65535';
-const ONE_LABEL = 'the host must have a dot or a port in it';
+const ONE_LABEL = 'the host must contain a dot, have a port, or be localhost';
 
-/** For each an image that one may have meant, and what the API says. */
+/** Each with an image that the user may have meant, and the message of the API. */
 export const UNUSABLE: Record<string, { readonly image: string; readonly says: string }> = {
   'a..example.com': { image: 'a.b.example.com/app', says: SHAPE },
   '.example.com': { image: 'eu.example.com/app', says: SHAPE },
@@ -64,9 +64,9 @@ export const UNUSABLE: Record<string, { readonly image: string; readonly says: s
   registry: { image: 'registry/app', says: ONE_LABEL },
   'https://registry/team': { image: 'registry/team/app', says: ONE_LABEL },
   '*': { image: 'ghcr.io/app', says: ONE_LABEL },
-  '[::1]': { image: '[::1]/app', says: 'an IPv6 address needs its port' },
-  'https://[fd00::1]/team': { image: '[fd00::1]/team/app', says: 'an IPv6 address needs its port' },
+  '[::1]': { image: '[::1]/app', says: 'an IPv6 address needs a port' },
+  'https://[fd00::1]/team': { image: '[fd00::1]/team/app', says: 'an IPv6 address needs a port' },
 };
 
-/** The kubelet would find them, but no registry can be there. */
+/** The kubelet would match them, but no registry can have such a port. */
 export const NOT_THERE = ['ghcr.io:65536', 'ghcr.io:66000', 'ghcr.io:70000/acme', 'ghcr.io:99999'];

@@ -1,13 +1,13 @@
-/** A wire that can break: a TCP proxy between the operator and the API server, which knows nothing of what it carries. */
+/** A TCP proxy between the operator and the API server that can break connections. It does not interpret the data. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Wire {
   readonly port: number;
-  /** Ends every connection at once, as a load balancer does that restarts. */
+  /** Closes every connection at once, as a load balancer does when it restarts. */
   cut(): void;
   /**
-   * Makes every open connection half-open: what is sent is taken and goes nowhere, in both directions, and neither side is
-   * told. New connections work. So it is when a router on the way has forgotten them.
+   * Makes every open connection half-open: the proxy drops all data in both directions, and neither side gets an error. New
+   * connections work. This happens when a router on the path loses its state.
    */
   swallow(): void;
   close(): Promise<void>;
@@ -27,7 +27,7 @@ export async function startWire(targetPort: number): Promise<Wire> {
     near.pipe(far);
     far.pipe(near);
     for (const side of [near, far]) {
-      // The other side is told of an end, and an error is an end: nobody is to fail here.
+      // A close always follows an error, and the close handler ends the other side: no handler is needed here.
       side.on('error', () => {});
       side.once('close', () => {
         pairs.delete(pair);
@@ -49,7 +49,7 @@ export async function startWire(targetPort: number): Promise<Wire> {
     swallow: () => {
       for (const { near, far } of pairs) {
         for (const side of [near, far]) side.unpipe().resume();
-        // An end of the API server's is not passed on; one of the operator's is, or connections would pile up here.
+        // The proxy does not pass on a close by the API server. It passes on a close by the operator, or connections would pile up here.
         far.removeAllListeners('close');
       }
     },

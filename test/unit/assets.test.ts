@@ -15,7 +15,7 @@ describe('npm run controlplane', () => {
   });
   afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
-  /** Runs it with nothing built, and no program to be found but those that the test has made. */
+  /** Runs the script without any built program, and with only the programs that the test created. */
   function run(env: Record<string, string> = {}): { code: number | null; stdout: string; stderr: string } {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/controlplane.ts')], {
       env: { PATH: join(scratch, 'bin'), HOME: scratch, XDG_CACHE_HOME: join(scratch, 'cache'), ...env },
@@ -24,13 +24,13 @@ describe('npm run controlplane', () => {
     return { code: status, stdout, stderr };
   }
 
-  /** A `go` that does this. */
+  /** Creates a `go` with this script. */
   function installGo(script: string): void {
     writeFileSync(join(scratch, 'bin/go'), `#!/bin/sh\n${script}\n`);
     chmodSync(join(scratch, 'bin/go'), 0o755);
   }
 
-  /** A directory of binaries. */
+  /** Creates a directory of binaries. */
   function assets(names: readonly string[]): string {
     const directory = join(scratch, 'assets');
     mkdirSync(directory);
@@ -51,7 +51,7 @@ describe('npm run controlplane', () => {
     },
   };
   for (const [what, { go, says }] of Object.entries(unusable)) {
-    it(`with ${what} says what to do, in one line, and that it can be done without`, () => {
+    it(`with ${what} says what to do, in one line, and names the alternatives`, () => {
       if (go !== undefined) installGo(go);
       const { code, stdout, stderr } = run();
       expect(stderr).to.match(says);
@@ -59,12 +59,12 @@ describe('npm run controlplane', () => {
       for (const name of NAMES) expect(stderr).to.contain(name);
       expect(stderr.trimEnd().split('\n')).to.have.length(1);
       expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
-      // Nothing half-built for the next run to find.
+      // The next run finds no incomplete build.
       expect(existsSync(join(scratch, 'cache'))).to.equal(false);
     });
   }
 
-  it('with a build that fails shows why, and leaves nothing half-built', () => {
+  it('with a failing build shows the cause, and leaves no incomplete build', () => {
     installGo('case "$1" in env) echo go99.1 ;; mod) echo "dial tcp: no route to host" >&2; exit 1 ;; esac');
     const { code, stdout, stderr } = run();
     expect(stderr)
@@ -76,10 +76,14 @@ describe('npm run controlplane', () => {
     expect(readdirSync(join(scratch, 'cache/regcred'))).to.deep.equal([]);
   });
 
-  it('with a build that goes through prints its directory, and does not build again', () => {
+  it('with a successful build prints its directory, and does not build again', () => {
     installGo('case "$1" in env) echo go99.1 ;; build) while [ "$1" != -o ]; do shift; done; : > "$2" ;; esac');
     const built = run();
     expect(built.code).to.equal(0);
+    expect(built.stderr.split('\n')[0])
+      .to.match(/^Building the control plane from source takes about \d+ minutes on 2 cores, once: /)
+      .and.contain(join(scratch, 'cache/regcred'))
+      .and.contain('set KUBEBUILDER_ASSETS to a directory that holds etcd');
     const directory = built.stdout.trimEnd();
     expect(directory).to.match(new RegExp(`^${join(scratch, 'cache/regcred/controlplane-')}[0-9a-f]{16}$`));
     for (const name of NAMES) expect(existsSync(join(directory, name)), name).to.equal(true);
@@ -92,14 +96,14 @@ describe('npm run controlplane', () => {
     expect(run({ KUBEBUILDER_ASSETS: directory })).to.deep.equal({ code: 0, stdout: `${directory}\n`, stderr: '' });
   });
 
-  it('with KUBEBUILDER_ASSETS says which binaries are not there', () => {
+  it('with KUBEBUILDER_ASSETS reports the missing binaries', () => {
     const directory = assets(['etcd', 'kube-apiserver']);
     const { code, stdout, stderr } = run({ KUBEBUILDER_ASSETS: directory });
     expect(stderr).to.contain(`KUBEBUILDER_ASSETS is ${directory}, which has no kube-controller-manager, no kubectl.`);
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: '' });
   });
 
-  it('with KUBEBUILDER_ASSETS of a directory that is not there says so', () => {
+  it('with KUBEBUILDER_ASSETS reports a missing directory', () => {
     const { code, stderr } = run({ KUBEBUILDER_ASSETS: join(scratch, 'nowhere') });
     expect(stderr).to.contain('which has no etcd, no kube-apiserver, no kube-controller-manager, no kubectl.');
     expect(code).to.equal(1);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { Canaries, secretsIn } from '../support/canary.ts';
@@ -20,8 +21,8 @@ describe('A canary', () => {
     'in base64 without padding': base64(value).replaceAll('=', ''),
     'in base64url': Buffer.from(value).toString('base64url'),
     'in base64 behind a username': base64(`robot:${value}`),
-    'in base64 behind a username one longer': base64(`robot2:${value}`),
-    'in base64 behind a username two longer': base64(`robot22:${value}`),
+    'in base64 behind a username with one more character': base64(`robot2:${value}`),
+    'in base64 behind a username with two more characters': base64(`robot22:${value}`),
     'in base64url behind a username': Buffer.from(`r:${value}`).toString('base64url'),
     'in the base64 of a docker config': base64(config),
   };
@@ -35,7 +36,7 @@ describe('A canary', () => {
     });
   }
 
-  it('is not found where it is not', () => {
+  it('is not found in other texts', () => {
     const canaries = new Canaries();
     canaries.plant(value, 'a test');
     canaries.plant('sample-password', 'a test');
@@ -43,7 +44,7 @@ describe('A canary', () => {
     expect(canaries.leaks()).to.deep.equal([]);
   });
 
-  it('that is too short to be looked for is named', () => {
+  it('that is too short for a search is reported', () => {
     const canaries = new Canaries();
     canaries.plant('x', 'sources/robot, key password');
     expect(canaries.tooPlain()).to.deep.equal(['"x" in sources/robot, key password']);
@@ -51,26 +52,34 @@ describe('A canary', () => {
 
   const found: Record<string, { type: string; key: string; text: string; want: string[] }> = {
     'the password of a basic-auth Secret': { type: 'kubernetes.io/basic-auth', key: 'password', text: value, want: [value] },
-    'not its username': { type: 'kubernetes.io/basic-auth', key: 'username', text: 'robot', want: [] },
+    'not the username of a basic-auth Secret': { type: 'kubernetes.io/basic-auth', key: 'username', text: 'robot', want: [] },
+    'not the account of an ECR login of imps': { type: 'cisco.com/aws-ecr-login-config', key: 'accountID', text: '123456789012', want: [] },
+    'the key of an ECR login of imps': { type: 'cisco.com/aws-ecr-login-config', key: 'secretKey', text: value, want: [value] },
     'any value of an Opaque Secret': { type: 'Opaque', key: 'token', text: value, want: [value] },
-    'both ways that a docker config has it': { type: 'Opaque', key: 'config.json', text: config, want: [value, value] },
+    'both forms of the password in a docker config': { type: 'Opaque', key: 'config.json', text: config, want: [value, value] },
     'the entry of a legacy config': { type: 'x', key: '.dockercfg', text: `{"a":{"auth":"${base64('u:p:q')}"}}`, want: ['p:q'] },
-    'a docker config that is broken, whole': { type: 'Opaque', key: 'config.json', text: `${config}x`, want: [`${config}x`] },
+    'the password, each hash and their key in a state Secret': {
+      type: 'Opaque',
+      key: 'state.json',
+      text: JSON.stringify({ key: 'k', checks: [['h', { result: 'Refused' }]], released: [['a', { auth: base64('u:p'), source: 'n/s' }]] }),
+      want: ['p', 'k', 'h'],
+    },
+    'the whole text of a broken docker config': { type: 'Opaque', key: 'config.json', text: `${config}x`, want: [`${config}x`] },
   };
   for (const [what, { type, key, text, want }] of Object.entries(found)) {
     it(`is ${what}`, () => expect(secretsIn(type, key, text).sort()).to.deep.equal(want.sort()));
   }
 
-  it('that an operator has said fails the whole run, and one that it has not does not', () => {
-    const scratch = mkdtempSync(join(ROOT, 'test', '.canary-'));
+  it('fails the whole run if an operator printed it, and only then', () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'regcred-canary-'));
     try {
       const run = (said: string) => {
         const spec = join(scratch, 'spec.test.ts');
         writeFileSync(
           spec,
-          `import { keepSaid } from ${JSON.stringify(join(SUPPORT, 'canary.ts'))};
+          `import { keepOutput } from ${JSON.stringify(join(SUPPORT, 'canary.ts'))};
            import { canaries } from ${JSON.stringify(join(SUPPORT, 'hooks.ts'))};
-           it('passes', () => { canaries.plant('sample-password', 'a test'); keepSaid('log', 1, ${JSON.stringify(said)}); });`,
+           it('passes', () => { canaries.plant('sample-password', 'a test'); keepOutput('log', 1, ${JSON.stringify(said)}); });`,
         );
         const mocha = [join(ROOT, 'node_modules/mocha/bin/mocha.js'), '--no-config', '--require', join(SUPPORT, 'hooks.ts'), spec];
         return spawnSync(process.execPath, mocha, { cwd: ROOT, encoding: 'utf8' });

@@ -12,7 +12,7 @@ function problems(flags: Flags, env: Record<string, string> = {}): string {
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  return expect.fail(`was taken: ${JSON.stringify(taken)}`);
+  return expect.fail(`was accepted: ${JSON.stringify(taken)}`);
 }
 
 describe('The configuration', () => {
@@ -25,12 +25,22 @@ describe('The configuration', () => {
       leaderElect: true,
       concurrency: 32,
       cleanupTimeoutMs: 60_000,
+      registries: {
+        isVerificationOn: true,
+        insecure: [],
+        private: [],
+        caFile: undefined,
+        expiryWarningMs: 336 * 3_600_000,
+        expiryLookup: 'none',
+      },
+      tenants: { isNamespacedOn: true, tenantLabel: undefined },
       logLevel: 'info',
+      logLevelFile: undefined,
       logFormat: 'json',
     });
   });
 
-  it('is logged as text on a terminal, unless told otherwise', () => {
+  it('logs text on a terminal, unless the format is set', () => {
     expect(config({}, {}, true).logFormat).to.equal('text');
     expect(config({ logFormat: 'json' }, {}, true).logFormat).to.equal('json');
   });
@@ -43,10 +53,19 @@ describe('The configuration', () => {
     leaderElect: 'false',
     concurrency: '7',
     cleanupTimeout: '5',
+    verification: 'off',
+    insecureRegistries: 'localhost:5000, Registry.example.com',
+    privateRegistries: '[fd00::1]:5000',
+    registryCaFile: '/etc/ca.pem',
+    expiryWarning: '1h30m',
+    expiryLookup: 'github',
+    namespaced: 'false',
+    tenantLabel: 'capsule.clastix.io/tenant',
     logLevel: 'debug',
+    logLevelFile: '/etc/level',
     logFormat: 'text',
   };
-  const { kubeconfig, namespace, logLevel, logFormat } = given;
+  const { kubeconfig, namespace, logLevel, logLevelFile, logFormat } = given;
   const read = {
     kubeconfig,
     namespace,
@@ -55,7 +74,17 @@ describe('The configuration', () => {
     leaderElect: false,
     concurrency: 7,
     cleanupTimeoutMs: 5000,
+    registries: {
+      isVerificationOn: false,
+      insecure: ['localhost:5000', 'registry.example.com'],
+      private: ['[fd00::1]:5000'],
+      caFile: '/etc/ca.pem',
+      expiryWarningMs: 5_400_000,
+      expiryLookup: 'github',
+    },
+    tenants: { isNamespacedOn: false, tenantLabel: 'capsule.clastix.io/tenant' },
     logLevel,
+    logLevelFile,
     logFormat,
   };
   const asEnvironment = (values: Record<string, string>) =>
@@ -65,21 +94,21 @@ describe('The configuration', () => {
 
   it('is read from the environment', () => expect(config({}, asEnvironment(given))).to.deep.equal(read));
 
-  it('is read from the flag where both are there, even if the variable is nonsense', () => {
+  it('prefers the flag to the variable, even if the variable is invalid', () => {
     const nonsense = Object.fromEntries(Object.keys(given).map((name) => [name, '\u{1f6a2}']));
     expect(config(given, asEnvironment(nonsense))).to.deep.equal(read);
   });
 
-  it('takes an empty variable for one that is not set, but not one that limits', () => {
+  it('treats an empty variable as unset, but refuses an empty variable that restricts the operator', () => {
     const { sourceNamespaces: _, ...others } = given;
     const empty = Object.fromEntries(Object.keys(others).map((name) => [name, '']));
     expect(config({}, asEnvironment(empty))).to.deep.equal(config());
     expect(problems({}, { REGCRED_SOURCE_NAMESPACES: '' })).to.equal(
-      'REGCRED_SOURCE_NAMESPACES: it is empty; give namespaces, or leave it out to allow any',
+      'REGCRED_SOURCE_NAMESPACES: it is empty; list namespaces, or remove the variable to allow any',
     );
   });
 
-  it('reports all that is wrong at once, each by the name under which it was given', () => {
+  it('reports everything that is wrong at once, by the flag or variable that sets it', () => {
     const message = problems(
       { concurrency: 'many', logLevel: 'loud' },
       { REGCRED_HTTP_ADDRESS: '8080', REGCRED_LEADER_ELECT: 'yes', REGCRED_LOG_LEVEL: 'info' },
@@ -104,7 +133,7 @@ describe('The configuration', () => {
   for (const [name, values] of Object.entries(unusable) as [SettingName, string[]][]) {
     for (const value of values) {
       const said = JSON.stringify(value);
-      it(`does not take ${said} for ${SETTINGS[name].flag}`, () =>
+      it(`refuses ${said} for ${SETTINGS[name].flag}`, () =>
         expect(problems({ [name]: value })).to.contain(`${SETTINGS[name].flag}: ${said} is not`));
     }
   }
@@ -130,7 +159,7 @@ describe('The configuration', () => {
     ':8080 ': undefined,
   };
   for (const [text, want] of Object.entries(addresses)) {
-    it(`${want ? 'takes' : 'does not take'} ${JSON.stringify(text)} for an address`, () => {
+    it(`${want ? 'accepts' : 'refuses'} ${JSON.stringify(text)} as an address`, () => {
       if (want) expect(config({ httpAddress: text }).http).to.deep.equal(want);
       else expect(problems({ httpAddress: text })).to.contain('--http-address');
     });

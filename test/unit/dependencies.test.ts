@@ -14,12 +14,12 @@ interface Locked {
 describe('The dependencies', () => {
   const locked = Object.entries(read('package-lock.json').packages as Record<string, Locked>).filter(([name, { dev }]) => name && !dev);
 
-  it('are those that docs/security.md gives a reason for', () => {
+  it('are those that docs/security.md justifies', () => {
     const rows = readFileSync('docs/security.md', 'utf8').matchAll(/^\| `(@?[a-z][\w./-]+)` \| ([^|]+) \|$/gm);
     expect(Array.from(rows, ([, name]) => name)).to.have.members(Object.keys(read('package.json').dependencies));
   });
 
-  it('are pinned with what they need, by hash, and none of them from an address of its own', () => {
+  it('are pinned by hash with all their dependencies, and come only from the npm registry', () => {
     expect(locked.length).to.be.above(6);
     for (const [name, { integrity, resolved }] of locked) {
       expect(integrity, name).to.match(/^sha512-/);
@@ -47,6 +47,6 @@ describe('The dependencies', () => {
     }
   }).timeout(30_000);
 
-  it('run nothing when they are installed', () =>
+  it('run no install scripts', () =>
     expect(locked.filter(([, { hasInstallScript }]) => hasInstallScript).map(([name]) => name)).to.deep.equal([]));
 });

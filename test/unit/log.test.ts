@@ -7,7 +7,7 @@ import { type Log, type LogFormat, type LogLevel, makeLog } from '../../src/log.
 
 const SAMPLE = 'sample-password';
 
-/** A log whose lines come here in place of standard error. */
+/** The lines that a log writes. */
 function logged(level: LogLevel, format: LogFormat, say: (log: Log) => void): string[] {
   let text = '';
   const stream = new Writable({
@@ -30,13 +30,13 @@ function one(keys: Readonly<Record<string, unknown>>): Record<string, unknown> {
 }
 
 describe('The log', () => {
-  it('is one JSON object a line', () => {
+  it('writes one JSON object per line', () => {
     const { timestamp, ...rest } = one({ namespace: 'shop', failed: 2, text: 'of two\nlines' });
     expect(rest).to.deep.equal({ level: 'info', message: 'It happened.', namespace: 'shop', failed: 2, text: 'of two\nlines' });
     expect(new Date(timestamp as string).toISOString()).to.equal(timestamp);
   });
 
-  it('has no more than its level asks for', () => {
+  it('writes nothing below its level', () => {
     const say = (log: Log) => {
       for (const level of ['debug', 'info', 'warn', 'error'] as const) log[level](level);
     };
@@ -45,7 +45,7 @@ describe('The log', () => {
     expect(levels('warn')).to.deep.equal(['warn', 'error']);
   });
 
-  it('says of an error its message, and no more of it', () => {
+  it('writes the message of an error, and nothing else of it', () => {
     const error = Object.assign(new TypeError('It broke.', { cause: SAMPLE }), { response: SAMPLE });
     expect(one({ error, errors: [error], inner: { error } })).to.deep.include({
       error: 'It broke.',
@@ -58,13 +58,13 @@ describe('The log', () => {
     'the data of a Secret': { data: { '.dockerconfigjson': SAMPLE } },
     'the data of a Secret in an object': { secret: { metadata: { name: 'acme' }, data: { username: 'robot', password: SAMPLE } } },
     'the stringData of a Secret': { secret: { stringData: { password: SAMPLE } } },
-    'what stands in a list': { secrets: [[{ data: SAMPLE }], { stringData: SAMPLE }] },
+    'values in a list': { secrets: [[{ data: SAMPLE }], { stringData: SAMPLE }] },
     'a docker config': { config: { auths: { 'registry.example.com': { username: 'robot' } }, note: 1 }, auths: SAMPLE },
     'an auth': { entry: { auth: SAMPLE } },
     'a password': { Password: SAMPLE, entry: { password: SAMPLE } },
     tokens: { token: SAMPLE, entry: { identitytoken: SAMPLE, identityToken: SAMPLE, registrytoken: SAMPLE } },
     'a header': { request: { headers: { Authorization: `Bearer ${SAMPLE}` } } },
-    'what was sent': { request: { body: { a: SAMPLE } }, action: { patch: { b: [SAMPLE] } } },
+    'the body of a request': { request: { body: { a: SAMPLE } }, action: { patch: { b: [SAMPLE] } } },
   };
   for (const [what, keys] of Object.entries(withheld)) {
     it(`withholds ${what}`, () => {
@@ -73,24 +73,24 @@ describe('The log', () => {
         const [line] = logged('info', format, (log) => log.info('It happened.', keys));
         expect(line).to.contain('[withheld]').and.not.contain(SAMPLE);
       }
-      // The object that was logged is still in use.
+      // The caller still uses the logged object.
       expect(keys).to.deep.equal(before);
     });
   }
 
-  it('withholds no more than that', () => {
+  it('withholds nothing else', () => {
     const keys = { secret: { name: 'acme', dataKeys: ['password'] }, flags: [true, null, 1.5], nothing: null };
     expect(one(keys)).to.deep.include(keys);
   });
 
-  it('is a line of text for a terminal', () => {
+  it('writes a line of text for a terminal', () => {
     const say = (log: Log) => log.warn('It happened.', { credential: 'acme', counts: { failed: 2 }, error: new Error('It broke.') });
     const [line, ...more] = logged('info', 'text', say);
     expect(more).to.deep.equal([]);
     expect(line).to.match(/^\d\d:\d\d:\d\d\.\d{3} warn {2}It happened\. {2}credential=acme {2}counts=\{"failed":2\} {2}error=It broke\.$/);
   });
 
-  it('goes to standard error: standard output is for results', () => {
+  it('writes to standard error, because standard output is for results', () => {
     const say = "for (const level of ['debug', 'info', 'warn', 'error']) makeLog('debug', 'text')[level]('It happened.');";
     const args = ['--input-type=module', '--eval', `import { makeLog } from './src/log.ts'; ${say}`];
     const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: resolve(import.meta.dirname, '../..'), encoding: 'utf8' });

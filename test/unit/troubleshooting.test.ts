@@ -12,12 +12,12 @@ describe('docs/troubleshooting.md', () => {
     }),
   );
   for (const reason of Object.values(REASON)) {
-    it(`says of ${reason} what it means, how to look and how to mend it`, () => {
+    it(`explains ${reason}: what it means, how to investigate it and how to fix it`, () => {
       const cells = entries.get(reason);
       expect(cells).to.have.lengthOf(3);
       for (const cell of cells ?? []) expect(cell.trim()).to.not.equal('');
     });
   }
 
-  it('has no entry for a reason that nobody gives', () => expect(Object.values(REASON)).to.include.members([...entries.keys()]));
+  it('has no entry for an unknown reason', () => expect(Object.values(REASON)).to.include.members([...entries.keys()]));
 });

@@ -1,14 +1,14 @@
 import { scryptSync } from 'node:crypto';
 
 /**
- * Five digits by which two answers of the doctor about one Secret can be told to speak of the same password, or of another
- * one since: they stay the same from run to run, and change with a rotation.
+ * Five hexadecimal digits that show whether two reports about one Secret are about the same password: they are the same in every run,
+ * and change with a rotation.
  *
- * Answers get pasted into tickets and chats, so they must not help anybody to find a password, not even a weak one. So the
- * uid of the Secret is the salt: 122 random bits that are never shown, not in a RegistryCredential either, and that hardly
- * anybody knows who may not read the password itself. Who has it from a log all the same pays a tenth of a second for each
- * guess, and as five digits are only 20 bits, one in a million of all wrong guesses looks right as well. The price is that
- * copies in two namespaces cannot be compared by their digits.
+ * People paste reports into tickets and chats, so the digits must not help to find a password, not even a weak one:
+ * - The salt is the uid of the Secret: 122 random bits that regcred never shows. Hardly anyone knows it who may not read the password.
+ * - With a uid from a log, each guess still costs a tenth of a second, and one in a million wrong guesses has the same digits (20 bits).
+ *
+ * The price: the digits of copies in two namespaces cannot be compared.
  */
 export const fingerprint = (password: string, uid: string) =>
   scryptSync(password, uid, 3, { cost: 2 ** 15, blockSize: 8, parallelization: 1, maxmem: 2 ** 26 })

@@ -1,60 +1,71 @@
-/** What the kubelet last said about an image, from the states of its containers and the Events of the pod. */
-import { type Image, sayImage } from '../../plan/image.ts';
-import { repeatable } from '../../plan/words.ts';
-import { age } from '../view.ts';
-import type { Container, Step, Surroundings } from './observed.ts';
-import { meaning, type Offered } from './words.ts';
+/** What the kubelet last reported about an image, from the states of the containers and the Events of the pod. */
+import { redact } from '../../plan/content/redact.ts';
+import { formatImage, type Image } from '../../plan/matching/image.ts';
+import { age } from '../terminal/text.ts';
+import type { Container, PodEvent, Step, Surroundings } from './observed.ts';
+import { explainPullError, type Offered } from './pull-errors.ts';
 
-/** Sentences by the reason that a container waits for, where that says it all. */
-const BY_REASON: Record<string, (image: Image) => { means: string; mend: string }> = {
+/** For reasons that need no look at the message. */
+const BY_REASON: Record<string, (image: Image) => { meaning: string; fix: string }> = {
   ErrImageNeverPull: () => ({
-    means: 'imagePullPolicy is Never, and the node does not have the image, or this pod has no credentials for it',
-    mend: 'Set imagePullPolicy to IfNotPresent, or load the image onto the node. From Kubernetes 1.35 on the pod needs a pull secret for it as well.',
+    meaning: 'imagePullPolicy is Never, and the node does not have the image, or this pod has no credentials for it',
+    fix: 'Set imagePullPolicy to IfNotPresent, or load the image onto the node. From Kubernetes 1.35 on, the pod also needs a pull secret for it.',
   }),
   InvalidImageName: () => ({
-    means: 'the kubelet cannot parse the name of the image',
-    mend: 'Correct it: [HOST[:PORT]/]PATH[:TAG][@DIGEST], in lower case.',
+    meaning: 'the kubelet cannot parse the name of the image',
+    fix: 'Correct it: [HOST[:PORT]/]PATH[:TAG][@DIGEST], in lower case.',
   }),
   SignatureValidationFailed: (image) => ({
-    means: `the signature of ${sayImage(image)} is not accepted by the policy of the node`,
-    mend: 'Sign the image, or correct the policy. No pull secret changes that.',
+    meaning: `the policy of the node does not accept the signature of ${formatImage(image)}`,
+    fix: 'Sign the image, or correct the policy. Pull secrets are not the cause.',
   }),
 };
 
-export function heard(containers: readonly Container[], image: Image, offered: Offered, around: Surroundings): Step[] {
-  return containers.flatMap((container): Step[] => {
-    const { name, state } = container;
-    const step = (mark: Step['mark'], reason: string, message: string, mend?: string): Step[] => [
-      { check: 'Kubelet', mark, reason, message, ...(mend !== undefined && { mend }) },
-    ];
-    if (state.at === 'pulled') return step('ok', 'Pulled', `Container ${name} has its image.`);
-    if (state.at === 'before') return [];
-    const event = lastWords(container, around);
-    // Older kubelets say in the state only that they wait.
-    const words = repeatable(isBare(state.message) && event ? event.message : state.message, undefined);
-    const ago = event && !Number.isNaN(event.at) ? `, ${age(new Date(event.at).toISOString(), new Date(around.now))} ago` : '';
-    const said = `Container ${name} is in ${state.reason}${ago}: ${words || 'no words'}`;
-    const meant = BY_REASON[state.reason]?.(image);
-    if (meant) return step('wrong', state.reason, `${said}. That is: ${meant.means}.`, meant.mend);
-    const understood = meaning(`${state.reason} ${words}`, image, offered);
-    return understood
-      ? step('wrong', understood.reason, `${said}. That is: ${understood.means}.`, understood.mend)
-      : step('wrong', state.reason, `${said}.`, unknown(around));
+/** One step for each container that has tried to get the image. */
+export const kubeletSteps = (containers: readonly Container[], image: Image, offered: Offered, surroundings: Surroundings): Step[] =>
+  containers.flatMap((container): Step[] => {
+    switch (container.imageState.status) {
+      case 'pending':
+        return [];
+      case 'pulled':
+        return [{ check: 'Kubelet', mark: 'ok', reason: 'Pulled', message: `Container ${container.name} has its image.` }];
+      case 'failed':
+        return [failedStep(container, container.imageState, { image, offered, surroundings })];
+      default:
+        return container.imageState satisfies never;
+    }
   });
+
+function failedStep(
+  container: Container,
+  { reason, message }: { readonly reason: string; readonly message: string },
+  { image, offered, surroundings }: { readonly image: Image; readonly offered: Offered; readonly surroundings: Surroundings },
+): Step {
+  const event = lastFailure(container, surroundings);
+  // In back-off, older kubelets do not repeat the error in the state.
+  const error = redact(hasNoError(message) && event ? event.message : message, undefined);
+  const ago = event && !Number.isNaN(event.at) ? `, ${age(new Date(event.at).toISOString(), new Date(surroundings.now))} ago` : '';
+  const report = `Container ${container.name} is in ${reason}${ago}: ${error || 'no message'}`;
+  const step = { check: 'Kubelet', mark: 'wrong' } as const;
+  const byReason = BY_REASON[reason]?.(image);
+  if (byReason) return { ...step, reason, message: `${report}. That means: ${byReason.meaning}.`, fix: byReason.fix };
+  const known = explainPullError(`${reason} ${error}`, image, offered);
+  return known
+    ? { ...step, reason: known.reason, message: `${report}. That means: ${known.meaning}.`, fix: known.fix }
+    : { ...step, reason, message: `${report}.`, fix: fixForUnknown(surroundings) };
 }
 
-const unknown = ({ events }: Surroundings) =>
+const fixForUnknown = ({ events }: Surroundings) =>
   events.state === 'forbidden'
-    ? `What it said before that is in the Events of the pod. Missing right: ${events.right}. --pull asks the registry itself.`
-    : 'These words are not known here. --pull asks the registry itself.';
+    ? `The Events of the pod have its earlier messages. Missing right: ${events.right}. --pull asks the registry itself.`
+    : 'doctor does not know this message. --pull asks the registry itself.';
 
-const isBare = (message: string) => message === '' || /^Back-off pulling image "[^"]*"\.?$/.test(message);
+const hasNoError = (message: string) => message === '' || /^Back-off pulling image "[^"]*"\.?$/.test(message);
 
-/** The Event of the last try: `Failed to pull image "ghcr.io/acme/app:1": …` (pkg/kubelet/images/image_manager.go). */
-function lastWords({ image }: Container, { events }: Surroundings) {
-  return events.state === 'there'
-    ? events.value.findLast(
-        ({ reason, message }) => ['Failed', 'InspectFailed'].includes(reason) && message.includes(JSON.stringify(image)),
-      )
-    : undefined;
+/** The Event of the last attempt: `Failed to pull image "ghcr.io/acme/app:1": …` (pkg/kubelet/images/image_manager.go in k8s.io/kubernetes). */
+function lastFailure({ image }: Container, { events }: Surroundings): PodEvent | undefined {
+  if (events.state !== 'found') return undefined;
+  return events.value.findLast(
+    ({ reason, message }) => ['Failed', 'InspectFailed'].includes(reason) && message.includes(JSON.stringify(image)),
+  );
 }

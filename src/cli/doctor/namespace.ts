@@ -1,157 +1,168 @@
-/** What is to be said of a namespace as a whole: which RegistryCredentials mean it, and whether what they want is there. */
+/** The steps about a whole namespace: which RegistryCredentials select it, and whether their Secrets and references are there. */
+import { formatCredential } from '../../api/credential-ref.ts';
 import { LABEL } from '../../api/names.ts';
 import type { AccountRecord, CredentialRecord } from '../../api/records.ts';
-import { secretNameOf } from '../../plan/intent.ts';
-import { readPullSecret } from '../../plan/pull-secret.ts';
-import { coversAccount, isTarget, wantsAccounts } from '../../plan/targets.ts';
-import { notPlaced, notWanted } from './cover.ts';
-import type { Looked, Step, Surroundings } from './observed.ts';
+import { secretNameOf } from '../../plan/placement/intent.ts';
+import { readPullSecret } from '../../plan/pods/pull-secret.ts';
+import { blockedForAll, selectsAccount, selectsAnyAccount } from '../../plan/targets/targets.ts';
+import { argumentsFor, seeStatus } from '../credential-name.ts';
+import { askForRight, type ReadResult, rightToSeeAll, type Step, type Surroundings } from './observed.ts';
+import { whyNotPlaced, whyNotSelected } from './why-not.ts';
 
-/** The pods of a namespace: how many an image keeps waiting, and of how many more is said below. */
-interface Stuck {
-  readonly pods: Looked<unknown>;
-  readonly stuck: number;
+/** The pods of the namespace that wait for an image. */
+export interface WaitingPods {
+  readonly pods: ReadResult<unknown>;
+  readonly count: number;
+  /** How many of them have a finding of their own. */
   readonly shown: number;
 }
 
-export function examineNamespace(name: string, around: Surroundings, accounts: Looked<readonly AccountRecord[]>, pods: Stuck): Step[] {
-  return [...credentialSteps(name, around, accounts), podStep(name, pods)];
+/** Limits for one message. */
+const MAX_NAMES = 10;
+const MAX_REASONS = 5;
+
+/** The steps about a namespace, and one about its pods that wait for an image. */
+export function examineNamespace(
+  name: string,
+  surroundings: Surroundings,
+  accounts: ReadResult<readonly AccountRecord[]>,
+  pods: WaitingPods,
+): Step[] {
+  return [...credentialSteps(name, surroundings, accounts), podStep(name, pods)];
 }
 
-function podStep(name: string, { pods, stuck, shown }: Stuck): Step {
-  if (pods.state !== 'there') return unseen('Kubelet', `The pods in namespace ${name} cannot be listed.`, pods);
-  if (stuck === 0) return { check: 'Kubelet', mark: 'ok', reason: 'NoneWaits', message: 'No pod waits for an image.' };
-  const message = `${stuck === 1 ? 'One pod waits' : `${stuck} pods wait`} for an image, ${stuck > shown ? `of which the first ${shown} are` : 'as'} told below.`;
+function podStep(name: string, { pods, count, shown }: WaitingPods): Step {
+  if (pods.state !== 'found') return unseen('Kubelet', `The pods in namespace ${name} cannot be listed.`, pods);
+  if (count === 0) return { check: 'Kubelet', mark: 'ok', reason: 'NoneWaits', message: 'No pod waits for an image.' };
+  const message = `${count === 1 ? 'One pod waits' : `${count} pods wait`} for an image. ${count > shown ? `The first ${shown} follow` : 'Details follow'} below.`;
   return { check: 'Kubelet', mark: 'wrong', reason: 'PodsWait', message };
 }
 
-function credentialSteps(name: string, around: Surroundings, accounts: Looked<readonly AccountRecord[]>): Step[] {
-  const { namespace, credentials } = around;
-  const there: Step[] =
-    namespace.state === 'there'
-      ? [stateOf(name, namespace.value.terminating, namespace.value.labels[LABEL.exclude] === 'true')]
-      : [unseen('Namespace', `Namespace ${name} cannot be read.`, namespace)];
-  if (credentials.state !== 'there')
-    return [...there, unseen('Credential', 'Which RegistryCredentials mean it cannot be seen.', credentials)];
-  if (namespace.state !== 'there') return there;
-  const wanted = (credential: CredentialRecord) =>
-    isTarget(credential.spec, namespace.value) && notWanted(credential, { namespace: name }, around) === undefined;
-  const meant = credentials.value.filter(wanted);
-  const others = credentials.value.filter((credential) => !wanted(credential));
-  const none: Step[] = meant.length > 0 || there[0]?.mark === 'wrong' ? [] : [noneStep(name, others, around)];
+function credentialSteps(name: string, surroundings: Surroundings, accounts: ReadResult<readonly AccountRecord[]>): Step[] {
+  const { namespace, credentials } = surroundings;
+  const first = namespaceStep(name, namespace);
+  if (credentials.state !== 'found') {
+    return [
+      first,
+      unseen('Credential', `The RegistryCredentials that select namespace ${name} are unknown: they cannot be listed.`, credentials),
+    ];
+  }
+  const right = rightToSeeAll(credentials);
+  const hidden =
+    right === undefined ? [] : [unseen('Credential', 'The RegistryCredentials cannot be listed.', { state: 'forbidden', right } as const)];
+  if (namespace.state !== 'found') return [first, ...hidden];
+  const judged = credentials.value.map((credential) => ({ credential, why: whyNotSelected(credential, name, surroundings) }));
+  const selecting = judged.filter(({ why }) => why === undefined);
+  const reasons = judged.flatMap(({ why }) => why?.message ?? []);
   return [
-    ...there,
-    ...none,
-    ...meant.flatMap((credential) => [secretStep(name, credential, around), ...accountSteps(name, credential, accounts)]),
+    first,
+    ...hidden,
+    ...(selecting.length > 0 || first.mark === 'wrong' || right !== undefined ? [] : [notSelectedStep(name, reasons)]),
+    ...selecting.flatMap(({ credential }) => [
+      secretStep(name, credential, surroundings),
+      ...namespaceAccountSteps(name, credential, accounts),
+    ]),
   ];
 }
 
-function stateOf(name: string, terminating: boolean, optedOut: boolean): Step {
-  const step = { check: 'Namespace' } as const;
-  if (terminating)
-    return {
-      ...step,
-      mark: 'wrong',
-      reason: 'NamespaceTerminating',
-      message: `Namespace ${name} is being deleted, so nothing is put into it.`,
-      mend: 'Make it again once it is gone.',
-    };
-  if (optedOut)
-    return {
-      ...step,
-      mark: 'wrong',
-      reason: 'NamespaceOptedOut',
-      message: `Namespace ${name} carries the label ${LABEL.exclude}: "true", which keeps all RegistryCredentials out of it.`,
-      mend: `kubectl label namespace ${name} ${LABEL.exclude}-`,
-    };
-  return { ...step, mark: 'ok', reason: 'Active', message: `Namespace ${name} is there.` };
+function namespaceStep(name: string, namespace: Surroundings['namespace']): Step {
+  if (namespace.state !== 'found') return unseen('Namespace', `Namespace ${name} cannot be read.`, namespace);
+  const blocked = blockedForAll(namespace.value);
+  switch (blocked) {
+    case undefined:
+      return { check: 'Namespace', mark: 'ok', reason: 'Active', message: `Namespace ${name} is active.` };
+    case 'terminating':
+      return {
+        check: 'Namespace',
+        mark: 'wrong',
+        reason: 'NamespaceTerminating',
+        message: `Namespace ${name} is being deleted, so the operator puts nothing into it.`,
+        fix: 'Create it again after the deletion.',
+      };
+    case 'opted-out':
+      return {
+        check: 'Namespace',
+        mark: 'wrong',
+        reason: 'NamespaceOptedOut',
+        message: `Namespace ${name} has the label ${LABEL.exclude}: "true", so no RegistryCredential selects it.`,
+        fix: `kubectl label namespace ${name} ${LABEL.exclude}-`,
+      };
+    default:
+      return blocked satisfies never;
+  }
 }
 
-function noneStep(name: string, others: readonly CredentialRecord[], around: Surroundings): Step {
-  const why = others.slice(0, 5).flatMap((credential) => notWanted(credential, { namespace: name }, around)?.message ?? []);
-  const more = others.length > 5 ? ` And ${others.length - 5} others.` : '';
+function notSelectedStep(name: string, reasons: readonly string[]): Step {
+  const more = reasons.length > MAX_REASONS ? ` And ${reasons.length - MAX_REASONS} others.` : '';
   return {
     check: 'Credential',
     mark: 'note',
-    reason: 'NotMeant',
-    message: `No RegistryCredential is meant for namespace ${name}. ${why.join(' ')}${more}`.trim(),
+    reason: 'NotSelected',
+    message: `No RegistryCredential selects namespace ${name}. ${reasons.slice(0, MAX_REASONS).join(' ')}${more}`.trim(),
   };
 }
 
-function secretStep(namespace: string, credential: CredentialRecord, around: Surroundings): Step {
+function secretStep(namespace: string, credential: CredentialRecord, surroundings: Surroundings): Step {
   const name = secretNameOf(credential);
-  const secret = around.secrets.get(name);
-  const who = `RegistryCredential ${credential.name}`;
-  if (secret?.state === 'forbidden') return unseen('Secret', `Secret ${namespace}/${name} of ${who} cannot be read.`, secret);
-  const why = notPlaced(credential, { namespace }, around);
+  const secret = surroundings.secrets.get(name);
+  const where = `${namespace}/${name} of ${formatCredential(credential)}`;
+  if (secret?.state === 'forbidden') return unseen('Secret', `Secret ${where} cannot be read.`, secret);
+  const why = whyNotPlaced(credential, namespace, surroundings);
   if (why) return { check: 'Credential', mark: 'wrong', ...why };
-  const problems = secret?.state === 'there' ? readPullSecret(secret.value).problems : [];
-  const [problem] = problems;
-  if (problem)
-    return {
-      check: 'Secret',
-      mark: 'wrong',
-      reason: problem.reason,
-      message: problem.message,
-      mend: `kubectl regcred status ${credential.name} says how it stands.`,
-    };
-  return { check: 'Secret', mark: 'ok', reason: 'Valid', message: `${who} has put its Secret ${namespace}/${name}, and it is valid.` };
+  const [problem] = secret?.state === 'found' ? readPullSecret(secret.value).problems : [];
+  if (problem) {
+    const fix = seeStatus(credential);
+    return { check: 'Secret', mark: 'wrong', reason: problem.reason, message: problem.message, fix };
+  }
+  return { check: 'Secret', mark: 'ok', reason: 'Valid', message: `Secret ${where} exists, and it is valid.` };
 }
 
-function accountSteps(namespace: string, credential: CredentialRecord, accounts: Looked<readonly AccountRecord[]>): Step[] {
+function namespaceAccountSteps(namespace: string, credential: CredentialRecord, accounts: ReadResult<readonly AccountRecord[]>): Step[] {
   const name = secretNameOf(credential);
-  if (!wantsAccounts(credential.spec)) {
-    return [
-      {
-        check: 'Account',
-        mark: 'note',
-        reason: 'NoAccounts',
-        message: `RegistryCredential ${credential.name} means no ServiceAccounts: pods have to name ${name} themselves.`,
-      },
-    ];
+  const subject = formatCredential(credential);
+  if (!selectsAnyAccount(credential.spec)) {
+    const message = `${subject} selects no ServiceAccounts: pods must name ${name} themselves.`;
+    return [{ check: 'Account', mark: 'note', reason: 'NoAccounts', message }];
   }
-  if (accounts.state !== 'there') return [unseen('Account', `The ServiceAccounts in namespace ${namespace} cannot be listed.`, accounts)];
-  const meant = accounts.value.filter((account) => coversAccount(credential.spec, account));
-  const lacking = meant.filter(({ pullSecrets }) => !pullSecrets.some((entry) => entry.name === name)).map((account) => account.name);
-  if (lacking.length > 0) {
-    const failure = credential.status?.failures?.find((one) => one.kind === 'ServiceAccount' && one.namespace === namespace);
-    const mend = failure?.message ?? `See how it stands, and whether the operator runs: kubectl regcred status ${credential.name}`;
-    return [
-      {
-        check: 'Account',
-        mark: 'wrong',
-        reason: 'NotReferenced',
-        message: `${lacking.length} of ${meant.length} ServiceAccounts lack the name ${name}: ${lacking.slice(0, 10).join(', ')}.`,
-        mend,
-      },
-    ];
-  }
-  if (meant.length === 0) {
-    const message = `No ServiceAccount in namespace ${namespace} is meant by spec.serviceAccounts of RegistryCredential ${credential.name}, so pods inherit nothing.`;
+  if (accounts.state !== 'found') return [unseen('Account', `The ServiceAccounts in namespace ${namespace} cannot be listed.`, accounts)];
+  const selected = accounts.value.filter((account) => selectsAccount(credential.spec, account));
+  if (selected.length === 0) {
+    const message = `spec.serviceAccounts of ${subject} selects no ServiceAccount in namespace ${namespace}, so pods inherit nothing.`;
     return [{ check: 'Account', mark: 'note', reason: 'NoServiceAccountMatches', message }];
   }
+  const lacking = selected.filter(({ pullSecrets }) => !pullSecrets.some((entry) => entry.name === name));
+  if (lacking.length === 0) {
+    const message = `All selected ServiceAccounts have the name ${name}: ${firstNames(selected)}.`;
+    return [{ check: 'Account', mark: 'ok', reason: 'Referenced', message }];
+  }
+  const failure = credential.status?.failures?.find((one) => one.kind === 'ServiceAccount' && one.namespace === namespace);
   return [
     {
       check: 'Account',
-      mark: 'ok',
-      reason: 'Referenced',
-      message: `The ServiceAccounts that are meant have the name ${name}: ${meant
-        .slice(0, 10)
-        .map((account) => account.name)
-        .join(', ')}.`,
+      mark: 'wrong',
+      reason: 'NotReferenced',
+      message: `${lacking.length} of ${selected.length} ServiceAccounts lack the name ${name}: ${firstNames(lacking)}.`,
+      fix: failure?.message ?? `Check its status, and whether the operator runs: kubectl regcred status ${argumentsFor(credential)}`,
     },
   ];
 }
 
-function unseen(check: Step['check'], message: string, looked: Exclude<Looked<unknown>, { state: 'there' }>): Step {
-  if (looked.state === 'missing')
+const firstNames = (accounts: readonly AccountRecord[]): string =>
+  accounts
+    .slice(0, MAX_NAMES)
+    .map(({ name }) => name)
+    .join(', ');
+
+function unseen(check: Step['check'], message: string, observation: Exclude<ReadResult<unknown>, { state: 'found' }>): Step {
+  if (observation.state === 'missing') {
     return {
       check,
       mark: 'wrong',
       reason: 'NotInstalled',
       message: 'This cluster has no RegistryCredentials: regcred is not installed.',
-      mend: 'kubectl apply -k .',
+      fix: 'kubectl apply -k .',
     };
-  const mend = `Missing right: ${looked.right}. Ask for it, or somebody who has it to run this.`;
-  return { check, mark: 'unseen', reason: 'Forbidden', message, mend };
+  }
+  const fix = askForRight(observation);
+  return { check, mark: 'unseen', reason: 'Forbidden', message, fix };
 }

@@ -1,78 +1,102 @@
-/** What the doctor looks at, gathered once; and what it says of it. */
+/** What the doctor observes, read once, and what it reports about it. */
 import type { AccountRecord, CredentialRecord, NamespaceRecord } from '../../api/records.ts';
-import type { PullSecret } from '../../plan/pull-secret.ts';
+import type { ImageState } from '../../plan/pods/image-state.ts';
+import type { PullSecret } from '../../plan/pods/pull-secret.ts';
 
-/** Something that was asked for. Whoever asks may not be allowed to see it. */
-export type Looked<T> =
-  | { readonly state: 'there'; readonly value: T }
+/** The result of a read with a person's rights. */
+export type ReadResult<T> =
+  | { readonly state: 'found'; readonly value: T }
   | { readonly state: 'missing' }
-  /** `right`: what it would take, for example `get secrets in namespace shop`. */
+  /** `right`: the right that the person lacks, for example `get secrets in namespace shop`. */
   | { readonly state: 'forbidden'; readonly right: string };
+
+/** What to do about a read that a right is missing for. */
+export const askForRight = ({ right }: Pick<Extract<ReadResult<unknown>, { state: 'forbidden' }>, 'right'>): string =>
+  `Missing right: ${right}. Ask for it, or ask a person who has it to run this.`;
+
+/** Applies `read` to a value that was found. A missing object or right stays as it is. */
+export function mapFound<T, R>(observation: ReadResult<T>, read: (value: T) => R): ReadResult<R> {
+  return observation.state === 'found' ? { state: 'found', value: read(observation.value) } : observation;
+}
+
+/**
+ * The credentials of both kinds. `hidden`: only those of namespaces are known, and this is the right to see the cluster-scoped ones. A tenant
+ * usually does not have it.
+ */
+export type SeenCredentials = ReadResult<readonly CredentialRecord[]> & { readonly hidden?: string };
+
+/** The right that is missing to see all credentials; undefined if all are seen, or if there are none. */
+export const rightToSeeAll = (credentials: SeenCredentials): string | undefined =>
+  credentials.state === 'forbidden' ? credentials.right : credentials.hidden;
 
 export interface Container {
   readonly name: string;
   readonly image: string;
-  /** Undefined where a template leaves it to the API server. */
+  /** Undefined if a template leaves it to the API server. */
   readonly pullPolicy: string | undefined;
-  readonly state: ContainerState;
+  readonly imageState: ImageState;
 }
 
-/** How far the kubelet has come with the image of a container. */
-export type ContainerState =
-  /** Not as far as that, or there is no pod yet. */
-  { readonly at: 'before' } | { readonly at: 'pulled' } | { readonly at: 'failing'; readonly reason: string; readonly message: string };
-
-/** A pod that there is, or that there would be. */
+/** A pod that exists, or one that a template would create. */
 export interface Pod {
   readonly namespace: string;
   readonly account: string;
-  /** As the pod has them; of one that there would be, as its template has them. */
+  /** Of an existing pod: as it has them. Of a template: as the template has them. */
   readonly pullSecrets: readonly string[];
+  /** The pull secrets that its spec had before anything was added to it; undefined if that is not known. */
+  readonly written: readonly string[] | undefined;
   readonly containers: readonly Container[];
-  /** Undefined of one that there would be. */
-  readonly made: Made | undefined;
+  /** Undefined for a template. */
+  readonly existing: ExistingPod | undefined;
 }
 
-export interface Made {
+export interface ExistingPod {
   readonly name: string;
-  /** Who makes it again when it is deleted: `ReplicaSet web-5d4f`. */
+  /** What re-creates the pod after a deletion: `ReplicaSet web-5d4f`. */
   readonly owner: string | undefined;
-  /** Read from a file of its node: no ServiceAccount is looked at for it. */
+  /** The kubelet reads the pod from a file on its node, so no ServiceAccount applies to it. */
   readonly isStatic: boolean;
+  /** As an RFC 3339 time. */
+  readonly createdAt: string;
 }
 
 export interface Secret extends PullSecret {
-  /** Of the RegistryCredential that it was made for; undefined of a Secret that is not ours. */
+  /** The RegistryCredential that it was created for; undefined for a Secret that regcred does not manage. */
   readonly credential: { readonly name: string; readonly uid: string } | undefined;
-  /** What fingerprints of its passwords are made with. Never shown. */
+  /** The salt for fingerprints of its passwords. Never shown. */
   readonly uid: string;
   /** When its data was last written, in milliseconds since 1970. */
   readonly changedAt: number;
 }
 
-/** Something that the kubelet has said in an Event about a pod. */
-export interface Said {
+/** An Event about a pod. */
+export interface PodEvent {
   readonly reason: string;
   readonly message: string;
+  /** In milliseconds since 1970; NaN if the Event has no time. */
   readonly at: number;
 }
 
-/** What the registry said to one who asked for an image's manifest. */
-export interface Asked {
-  /** As whom, and from which Secret; undefined where without credentials. */
+/** What a registry answered to a request for the manifest of an image. `message` never holds a secret value. */
+export type RegistryAnswer = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/** One request with which `--pull` asked a registry. */
+export interface PullTest {
+  /** The entry that was used; undefined for a request without credentials. */
   readonly as: { readonly username: string; readonly secret: string; readonly server: string } | undefined;
-  readonly answer: { readonly ok: true } | { readonly ok: false; readonly words: string };
+  readonly answer: RegistryAnswer;
 }
 
-/** One namespace, as far as one pod in it is concerned. */
+/** One namespace, as far as it matters for one pod in it. */
 export interface Surroundings {
+  /** In milliseconds since 1970. */
   readonly now: number;
-  readonly namespace: Looked<NamespaceRecord>;
-  readonly account: Looked<AccountRecord>;
-  readonly credentials: Looked<readonly CredentialRecord[]>;
-  /** By name: those that are named by the pod, its account or a RegistryCredential. */
-  readonly secrets: ReadonlyMap<string, Looked<Secret>>;
-  readonly events: Looked<readonly Said[]>;
+  readonly namespace: ReadResult<NamespaceRecord>;
+  readonly account: ReadResult<AccountRecord>;
+  readonly credentials: SeenCredentials;
+  /** By name: those that the pod, its ServiceAccount or a RegistryCredential names. */
+  readonly secrets: ReadonlyMap<string, ReadResult<Secret>>;
+  readonly events: ReadResult<readonly PodEvent[]>;
 }
 
 export interface Step {
@@ -88,20 +112,20 @@ export interface Step {
     | 'Kubelet'
     | 'Registry';
   /**
-   * - ok: as it should be
-   * - wrong: this keeps the image from being pulled, or will
-   * - unseen: it cannot be told, for want of a right or of a try
-   * - note: to be known, and neither good nor bad
+   * - ok: correct
+   * - wrong: this prevents the pull of the image, now or at the next attempt
+   * - unseen: unknown, because a right is missing or no pull was tried yet
+   * - note: information, neither good nor bad
    */
   readonly mark: 'ok' | 'wrong' | 'unseen' | 'note';
-  /** In a word, for programs. */
+  /** One word, for programs. */
   readonly reason: string;
   readonly message: string;
   /** What to do about it. */
-  readonly mend?: string;
+  readonly fix?: string;
 }
 
-/** All that is said of one pod, image or namespace. */
+/** Everything about one pod, image or namespace. */
 export interface Finding {
   readonly subject: string;
   readonly namespace: string;

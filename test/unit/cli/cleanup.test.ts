@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { type CleanupFlags, cleanup } from '../../../src/cli/cleanup.ts';
-import type { World } from '../../../src/cli/world.ts';
-import { Kube } from '../../../src/kube/client.ts';
-import { Leader } from '../../../src/kube/leader.ts';
+import { type CleanupFlags, cleanup } from '../../../src/cli/cleanup/cleanup.ts';
+import { OperatorPresence } from '../../../src/cli/cleanup/operator-presence.ts';
+import type { CommandIo } from '../../../src/cli/command-io.ts';
+import { KubeClient } from '../../../src/kube/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type ApiServer, type Asked, serve } from '../kube/apiserver.ts';
 
@@ -14,7 +14,7 @@ const LEASES = '/apis/coordination.k8s.io/v1/leases';
 const ACCOUNT = '/api/v1/namespaces/shop/serviceaccounts/default';
 const list = (...items: object[]) => ({ metadata: { resourceVersion: '9' }, items });
 
-/** What there is, by its path; a function tells what has become of it. */
+/** The answers of the test API server, by method and path. */
 type Told = { code?: number; body: object };
 type There = Record<string, (asked: Asked) => Told | Promise<Told>>;
 
@@ -40,24 +40,23 @@ describe('cleanup', () => {
   async function run(names: string[], flags: Partial<CleanupFlags> = {}) {
     const printed: string[] = [];
     const told: string[] = [];
-    const world: World = {
+    const io: CommandIo = {
       env: {},
       home: '/nowhere',
       program: 'regcred',
       input: async () => undefined,
       now: () => new Date(0),
+      version: '1.2.3',
+      isTerminal: false,
+      progress: () => {},
       print: (line) => printed.push(line),
       say: (line) => told.push(line),
     };
-    const { notes, exitCode } = await cleanup(
-      names,
-      { dryRun: 'none', timeout: 5, kubeconfig: join(directory, 'config'), ...flags },
-      world,
-    );
+    const { notes, exitCode } = await cleanup(names, { dryRun: 'none', timeout: 5, kubeconfig: join(directory, 'config'), ...flags }, io);
     return { printed, told, notes, exitCode };
   }
 
-  /** An account with an entry of ours that nothing stands behind; `answers` are those to the patches of it, one after the other. */
+  /** An account with an entry of ours but without our Secret; `answers` are the answers to its patches, in order. */
   function leftOver(...answers: { code?: number; message?: string }[]): void {
     let recorded: string | undefined = 'acme';
     let version = 1;
@@ -86,25 +85,44 @@ describe('cleanup', () => {
   }
   const patches = () => api.asked.filter(({ method }) => method === 'PATCH');
 
-  it('looks again where something has changed meanwhile, and writes for what it is now', async () => {
+  it('reads the account again after a conflict, and patches the current version', async () => {
     leftOver({ code: 409, message: 'the object has been modified' }, { code: 500, message: 'a webhook is starting' }, {});
     const { printed, notes, exitCode } = await run([], { all: true });
     expect({ notes, exitCode }).to.deep.equal({ notes: ['Nothing is left to do.'], exitCode: 0 });
-    expect(printed).to.deep.equal(['serviceaccount "default" patched in shop namespace: imagePullSecrets without acme']);
+    expect(printed).to.deep.equal(['serviceaccount "default" patched in shop namespace: removed acme from imagePullSecrets']);
     expect(patches().map(({ body }) => (body as { imagePullSecrets: object }).imagePullSecrets)).to.deep.equal(
       Array.from({ length: 3 }, () => [{ name: 'theirs' }]),
     );
   });
 
-  it('gives up at once where it is refused, and says so without what a terminal obeys', async () => {
+  it('reports a patch that an admission policy has undone, although the API server accepted it', async () => {
+    leftOver();
+    const metadata = {
+      name: 'default',
+      namespace: 'shop',
+      uid: 'u',
+      resourceVersion: '1',
+      annotations: { 'regcred.dev/pull-secrets': 'acme' },
+    };
+    there[`PATCH ${ACCOUNT}`] = () => ({ body: { metadata, imagePullSecrets: [{ name: 'acme' }] } });
+    const { printed, notes, exitCode } = await run([], { all: true });
+    expect({ printed, exitCode }).to.deep.equal({ printed: [], exitCode: 1 });
+    expect(notes[0])
+      .to.contain(
+        'Failed to remove acme from imagePullSecrets of serviceaccount "default" in namespace shop: the API server accepted the write, but',
+      )
+      .and.to.contain('changed imagePullSecrets');
+  });
+
+  it('stops immediately if it is forbidden, and reports that without control characters', async () => {
     leftOver({ code: 403, message: 'not\u001b[31m you' });
     const { printed, notes, exitCode } = await run([], { all: true });
     expect({ printed, exitCode }).to.deep.equal({ printed: [], exitCode: 1 });
-    expect(notes[0]).to.equal('Not done: serviceaccount "default" patched in shop namespace: imagePullSecrets without acme: not [31m you');
+    expect(notes[0]).to.equal('Failed to remove acme from imagePullSecrets of serviceaccount "default" in namespace shop: not [31m you');
     expect(patches()).to.have.lengthOf(1);
   });
 
-  it('has at most 16 requests under way, and tells how far it is', async () => {
+  it('has at most 16 open requests, and reports its progress', async () => {
     const accounts = new Map(
       Array.from({ length: 50 }, (_, at) => [
         `robot-${at}`,
@@ -126,16 +144,16 @@ describe('cleanup', () => {
       there[`PATCH /api/v1/namespaces/shop/serviceaccounts/${name}`] = async () => {
         most = Math.max(most, api.open());
         accounts.delete(name);
-        await delay(20); // As one that has something to do.
+        await delay(20); // The request takes some time.
         return { body: account };
       };
     }
     const { printed, exitCode, told } = await run([], { all: true });
-    expect({ steps: printed.length, exitCode, told }).to.deep.equal({ steps: 50, exitCode: 0, told: ['50 to do.'] });
+    expect({ steps: printed.length, exitCode, told }).to.deep.equal({ steps: 50, exitCode: 0, told: ['50 steps to do.'] });
     expect(most).to.be.within(2, 16);
   });
 
-  it('has a dry run on the server write nothing: it says so in every request', async () => {
+  it('sends a server dry run with every request', async () => {
     leftOver({});
     const { exitCode } = await run([], { all: true, dryRun: 'server' });
     expect(exitCode).to.equal(1);
@@ -146,13 +164,13 @@ describe('cleanup', () => {
 describe('Whether an operator runs', () => {
   let api: ApiServer;
   let leases: object[];
-  let leader: Leader;
-  let kube: Kube;
+  let leader: OperatorPresence;
+  let kube: KubeClient;
   beforeEach(async () => {
     leases = [];
     api = await serve((response, { path }) => response.end(JSON.stringify({ items: path === LEASES ? leases : [] })));
-    kube = new Kube(() => api.config());
-    leader = new Leader(kube);
+    kube = new KubeClient(() => api.config());
+    leader = new OperatorPresence(kube);
   });
   afterEach(async () => {
     await kube.close();
@@ -164,13 +182,13 @@ describe('Whether an operator runs', () => {
     spec: { holderIdentity, leaseDurationSeconds, renewTime: '2001-01-01T00:00:00.000000Z' },
   });
 
-  it('is denied by no Lease, and by one that was given back', async () => {
+  it('is no without a Lease, and with a Lease that was released', async () => {
     expect(await leader.look()).to.deep.equal({ state: 'none' });
     leases = [lease('', 1)];
     expect(await leader.look()).to.deep.equal({ state: 'none' });
   });
 
-  it('is not known of a Lease that was seen once, whatever its clock says, and is when it is renewed', async () => {
+  it('is unknown after the Lease was seen once, for any clock, and is yes when it is renewed', async () => {
     leases = [lease('pod-a')];
     expect(await leader.look()).to.deep.equal({ state: 'unknown' });
     expect(await leader.look()).to.deep.equal({ state: 'unknown' });
@@ -179,11 +197,11 @@ describe('Whether an operator runs', () => {
     expect(await leader.look()).to.deep.equal({ state: 'runs', lease: 'regcred-system/regcred', holder: 'pod-a' });
   });
 
-  it('is denied by a Lease that is not renewed for as long as it lasts', async () => {
+  it('is no if the Lease is not renewed for its duration', async () => {
     leases = [lease('pod-a', 1)];
     expect(await leader.look()).to.deep.equal({ state: 'unknown' });
     const begun = performance.now();
-    await eventually('it has run out', async () => expect(await leader.look()).to.deep.equal({ state: 'none' }));
+    await eventually('the Lease has expired', async () => expect(await leader.look()).to.deep.equal({ state: 'none' }));
     expect(performance.now() - begun).to.be.above(900);
   });
 

@@ -10,22 +10,23 @@ export interface Asked {
   readonly body: unknown;
 }
 
-/** Answers one request. One that does nothing leaves the caller waiting. */
+/** Answers one request. An answer that does nothing leaves the client waiting. */
 export type Answer = (response: ServerResponse, asked: Asked) => void;
 
-/** Stands for the API server where a test has to say what goes wrong, and when. */
+/** A test API server for errors and delays that a real one does not produce on demand. */
 export interface ApiServer {
-  /** What it was asked for, in order. */
+  /** The requests so far, in order. */
   readonly asked: readonly Asked[];
-  /** How many connections have been made to it. */
+  /** The number of connections so far. */
   readonly connections: () => number;
-  /** How many requests wait for the end of their answer. */
+  /** The number of requests that wait for the end of their answer. */
   readonly open: () => number;
   config(user?: Omit<User, 'name'>, pathPrefix?: string): KubeConfig;
   close(): Promise<void>;
 }
 
-export async function serve(answer: Answer): Promise<ApiServer> {
+/** Without `servesStreams` it refuses streaming lists, as API servers before 1.32 do, and does not count these requests. */
+export async function serve(answer: Answer, servesStreams = false): Promise<ApiServer> {
   const asked: Asked[] = [];
   let connections = 0;
   let open = 0;
@@ -37,6 +38,7 @@ export async function serve(answer: Answer): Promise<ApiServer> {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://apiserver');
     const body: unknown = text === '' ? undefined : JSON.parse(text);
     const one = { method: request.method ?? '', path: pathname, query: Object.fromEntries(searchParams), headers: request.headers, body };
+    if (one.query.sendInitialEvents && !servesStreams) return NOT_STREAMED(response, one);
     asked.push(one);
     answer(response, one);
   });
@@ -49,7 +51,7 @@ export async function serve(answer: Answer): Promise<ApiServer> {
     open: () => open,
     config: (user = {}, pathPrefix = '') => {
       const config = new KubeConfig();
-      // client-node takes plain HTTP only so.
+      // client-node accepts plain HTTP only with this option.
       config.loadFromClusterAndUser(
         { name: 'test', server: `http://127.0.0.1:${port}${pathPrefix}`, skipTLSVerify: true },
         { name: 'test', ...user },
@@ -69,6 +71,12 @@ export const json =
   (response) =>
     void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 
-/** A metav1.Status, as the API server sends it with every refusal. */
+/** A metav1.Status, as the API server sends it with every error. */
 export const refusal = (code: number, reason: string, message: string, details: object = {}) =>
   json(code, { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message, details });
+
+const NOT_STREAMED = refusal(
+  422,
+  'Invalid',
+  'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled',
+);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { ObjectRecord } from '../../../src/api/records.ts';
-import { newer, Store } from '../../../src/kube/store.ts';
+import { newer } from '../../../src/kube/resource-version.ts';
+import { Store } from '../../../src/kube/store.ts';
 
 const record = (name: string, version: number, namespace = 'a'): ObjectRecord => ({
   namespace,
@@ -23,14 +24,14 @@ describe('The store', () => {
     for (const one of records) store.accept({ type: 'listed', record: one });
     store.accept({ type: 'initDone', resourceVersion: String(version) });
   }
-  /** A list of x at 10, of which nothing is told any more. */
+  /** A list at version 10 with the object x; later notifications are ignored. */
   function listedX(): void {
     list(10, record('x', 10));
     changes.length = 0;
   }
   const all = () => [...store.all()].map(said);
 
-  it('knows what was listed, and that it is all there is', () => {
+  it('has the listed objects, and knows that the list is complete', () => {
     store.accept({ type: 'init' });
     store.accept({ type: 'listed', record: record('x', 3) });
     expect(store.synced).to.equal(false);
@@ -46,7 +47,7 @@ describe('The store', () => {
     expect(changes).to.deep.equal(['nothing → a/x@3', 'nothing → b/x@4']);
   });
 
-  it('tells of what was deleted, changed and made between two lists, and of nothing else', () => {
+  it('notifies about deleted, changed and created objects between two lists, and about nothing else', () => {
     list(10, record('deleted', 1), record('changed', 2), record('same', 3));
     changes.length = 0;
     list(20, record('changed', 12), record('made', 13), record('same', 3));
@@ -54,7 +55,32 @@ describe('The store', () => {
     expect(store.size).to.equal(3);
   });
 
-  it('drops nothing before a list is complete, also where one before it broke off', () => {
+  it('does not have an object that was deleted while the list arrived, and drops nothing before the list is complete', () => {
+    list(10, record('x', 1), record('y', 2));
+    changes.length = 0;
+    store.accept({ type: 'init' });
+    store.accept({ type: 'listed', record: record('z', 3) });
+    store.accept({ type: 'unlisted', record: record('z', 12) });
+    expect(all()).to.deep.equal(['a/x@1', 'a/y@2']);
+    // The list broke off here, and begins again.
+    store.accept({ type: 'init' });
+    store.accept({ type: 'listed', record: record('x', 1) });
+    store.accept({ type: 'initDone', resourceVersion: '20' });
+    expect(changes).to.deep.equal(['nothing → a/z@3', 'a/z@3 → nothing', 'a/y@2 → nothing']);
+  });
+
+  it('takes from a list what differs under the same version: etcd may have been restored from a backup', () => {
+    list(20, record('x', 15));
+    changes.length = 0;
+    list(18, { ...record('x', 15), uid: 'another' });
+    expect(store.get('a', 'x')?.uid).to.equal('another');
+    expect(changes).to.have.length(1);
+    // And the versions count from there.
+    store.accept({ type: 'applied', record: record('x', 19) });
+    expect(all()).to.deep.equal(['a/x@19']);
+  });
+
+  it('drops nothing before a list is complete, even if an earlier list was incomplete', () => {
     listedX();
     store.accept({ type: 'init' });
     store.accept({ type: 'listed', record: record('x', 10) });
@@ -66,26 +92,26 @@ describe('The store', () => {
     expect(all()).to.deep.equal(['a/y@12']);
   });
 
-  it('does not take for deleted what we wrote while a list came in that had begun before', () => {
+  it('keeps an object that we wrote during a list that had started before', () => {
     listedX();
     store.accept({ type: 'init' });
     store.accept({ type: 'listed', record: record('x', 10) });
-    store.wrote(record('y', 12));
+    store.applyOwnWrite(record('y', 12));
     store.accept({ type: 'initDone', resourceVersion: '11' });
     expect(all()).to.deep.equal(['a/x@10', 'a/y@12']);
     expect(changes).to.deep.equal(['nothing → a/y@12']);
   });
 
-  it('believes a list that is older than what it knows: the cluster may have been restored from a backup', () => {
+  it('accepts a list that is older than its records: the cluster may have been restored from a backup', () => {
     listedX();
     list(5, record('x', 4));
     expect(all()).to.deep.equal(['a/x@4']);
     store.accept({ type: 'applied', record: record('x', 6) });
-    store.wrote(record('x', 7));
+    store.applyOwnWrite(record('x', 7));
     expect(all()).to.deep.equal(['a/x@7']);
   });
 
-  it('follows what the watch brings', () => {
+  it('applies the events of the watch', () => {
     listedX();
     store.accept({ type: 'applied', record: record('x', 11) });
     store.accept({ type: 'applied', record: record('y', 12) });
@@ -95,16 +121,16 @@ describe('The store', () => {
     expect(store.size).to.equal(1);
   });
 
-  it('takes in what we wrote, ahead of the watch', () => {
+  it('applies our own write before the watch delivers it', () => {
     listedX();
-    store.wrote(record('x', 12));
-    store.wrote(record('y', 13));
+    store.applyOwnWrite(record('x', 12));
+    store.applyOwnWrite(record('y', 13));
     expect(changes).to.deep.equal(['a/x@10 → a/x@12', 'nothing → a/y@13']);
   });
 
-  it('does not go back to what was before our write when the watch comes to it, and is not told twice of the write', () => {
+  it('ignores older watch events after our write, and does not notify about the write twice', () => {
     listedX();
-    store.wrote(record('x', 12));
+    store.applyOwnWrite(record('x', 12));
     store.accept({ type: 'applied', record: record('x', 11) });
     store.accept({ type: 'applied', record: record('x', 12) });
     expect(changes).to.deep.equal(['a/x@10 → a/x@12']);
@@ -117,25 +143,25 @@ describe('The store', () => {
     'by a list': () => list(13),
   };
   for (const [how, bring] of Object.entries(past)) {
-    it(`ignores the answer to a write that the watch is past already, ${how}: the object may be deleted by now`, () => {
+    it(`ignores the answer to a write that the watch has passed, ${how}: the object may be deleted by now`, () => {
       listedX();
       bring();
       const before = all();
-      store.wrote(record('x', 12));
+      store.applyOwnWrite(record('x', 12));
       expect(all()).to.deep.equal(before);
     });
   }
 
-  it('does not drop an object made again when the deletion of the one before comes in', () => {
+  it('keeps a re-created object when the deletion of the former one arrives', () => {
     listedX();
-    store.wrote(record('x', 14));
+    store.applyOwnWrite(record('x', 14));
     store.accept({ type: 'deleted', record: record('x', 13) });
     expect(all()).to.deep.equal(['a/x@14']);
     store.accept({ type: 'deleted', record: record('x', 15) });
     expect(all()).to.deep.equal([]);
   });
 
-  it('says why the watch is interrupted until it goes on', () => {
+  it('has the error of an interrupted watch until the watch recovers', () => {
     const error = new Error('interrupted');
     const goesOn = [
       () => store.accept({ type: 'applied', record: record('x', 11) }),

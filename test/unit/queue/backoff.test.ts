@@ -5,19 +5,19 @@ import { backoffMs } from '../../../src/queue/backoff.ts';
 describe('Back-off', () => {
   const wait = { firstMs: 100, longestMs: 5000 };
   const waits: Record<string, { attempt: number; random: number; want: number }> = {
-    'starts with the first wait': { attempt: 0, random: 0.5, want: 100 },
+    'starts with the first delay': { attempt: 0, random: 0.5, want: 100 },
     doubles: { attempt: 1, random: 0.5, want: 200 },
     'doubles again': { attempt: 5, random: 0.5, want: 3200 },
-    'ends at the longest': { attempt: 6, random: 0.5, want: 5000 },
-    'stays at the longest': { attempt: 100_000, random: 0.5, want: 5000 },
-    'is spread a quarter down': { attempt: 1, random: 0, want: 150 },
-    'is spread a quarter up': { attempt: 1, random: 1, want: 250 },
+    'ends at the maximum': { attempt: 6, random: 0.5, want: 5000 },
+    'stays at the maximum': { attempt: 100_000, random: 0.5, want: 5000 },
+    'is randomized by up to a quarter less': { attempt: 1, random: 0, want: 150 },
+    'is randomized by up to a quarter more': { attempt: 1, random: 1, want: 250 },
   };
   for (const [what, { attempt, random, want }] of Object.entries(waits)) {
     it(what, () => expect(backoffMs(wait, attempt, random)).to.equal(want));
   }
 
-  it('never shrinks from one attempt to the next, and never leaves its bounds', () => {
+  it('never shrinks from one attempt to the next, and stays within its bounds', () => {
     const settings = fc.record({ firstMs: fc.integer({ min: 1, max: 10_000 }), longestMs: fc.integer({ min: 10_000, max: 100_000 }) });
     fc.assert(
       fc.property(settings, fc.nat(5000), fc.double({ min: 0, max: 1, noNaN: true }), (backoff, attempt, random) => {

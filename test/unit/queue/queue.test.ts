@@ -2,18 +2,25 @@ import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Again, PRIORITY, type Priority, WorkQueue } from '../../../src/queue/queue.ts';
+import { PRIORITY, type Priority, type Requeue, WorkQueue } from '../../../src/queue/queue.ts';
 
 const { now, fanOut } = PRIORITY;
 
-/** Runs that last until the test ends them. */
+/** Runs that continue until the test finishes them. */
 class Work {
   readonly started: string[] = [];
-  readonly #running = new Map<string, (again: Again | undefined) => void>();
+  readonly #running = new Map<string, (requeue: Requeue | undefined) => void>();
 
-  readonly run = (key: string): Promise<Again | undefined> => {
+  /** What was stopped, and has asked for another run. */
+  readonly stopped: string[] = [];
+
+  readonly run = (key: string, signal: AbortSignal): Promise<Requeue | undefined> => {
     if (this.#running.has(key)) throw new Error(`${key} runs already`);
     this.started.push(key);
+    signal.addEventListener('abort', () => {
+      this.stopped.push(key);
+      void this.finish(key, { afterMs: 200 });
+    });
     return new Promise((resolve) => this.#running.set(key, resolve));
   };
 
@@ -21,11 +28,11 @@ class Work {
     return [...this.#running.keys()];
   }
 
-  async finish(key: string, again?: Again): Promise<void> {
+  async finish(key: string, requeue?: Requeue): Promise<void> {
     const resolve = this.#running.get(key);
     if (!resolve) throw new Error(`${key} does not run`);
     this.#running.delete(key);
-    resolve(again);
+    resolve(requeue);
     await turn();
   }
 
@@ -34,19 +41,27 @@ class Work {
   }
 }
 
+const open: { work: Work; queue: WorkQueue<string> }[] = [];
+
 function opened(width: number) {
   const work = new Work();
-  const queue = new WorkQueue<string>(
-    (key) => key,
-    work.run,
-    () => width,
-  );
-  queue.open();
+  const queue = new WorkQueue<string>({ idOf: (key) => key, groupOf: (key) => /^(.*)\//.exec(key)?.[1], width });
+  queue.open(work.run);
+  open.push({ work, queue });
   return { work, queue };
 }
 
 describe('The work queue', () => {
-  it('runs a key once that was added several times while it waited', async () => {
+  // A queue that is left open with slow runs stops and requeues them forever, and the process does not end.
+  afterEach(async () => {
+    for (const { work, queue } of open.splice(0)) {
+      const closed = queue.close();
+      await work.finishAll();
+      await closed;
+    }
+  });
+
+  it('runs a key once, although it was added several times while it waited', async () => {
     const { work, queue } = opened(1);
     queue.add('a', now);
     for (let times = 0; times < 3; times++) queue.add('b', now);
@@ -56,39 +71,19 @@ describe('The work queue', () => {
     expect(queue.depth).to.equal(0);
   });
 
-  it('takes keys for one that have the same id, and holds them back until it is opened', async () => {
+  it('treats keys with the same id as one, and starts nothing until it is opened', async () => {
     const started: { id: string; note: number }[] = [];
-    const queue = new WorkQueue<{ id: string; note: number }>(
-      ({ id }) => id,
-      async (key) => void started.push(key),
-      () => 1,
-    );
+    const queue = new WorkQueue<{ id: string; note: number }>({ idOf: ({ id }) => id, groupOf: ({ id }) => id, width: 1 });
     queue.add({ id: 'a', note: 1 }, now);
     queue.add({ id: 'a', note: 2 }, now);
     await turn();
     expect(started).to.deep.equal([]);
-    queue.open();
+    queue.open(async (key) => void started.push(key));
     await turn();
     expect(started).to.have.length(1);
   });
 
-  it('goes by its width as it is at the moment', async () => {
-    const work = new Work();
-    let width = 1;
-    const queue = new WorkQueue<string>(
-      (key) => key,
-      work.run,
-      () => width,
-    );
-    queue.open();
-    for (const key of ['a', 'b', 'c', 'd']) queue.add(key, now);
-    expect(work.running).to.deep.equal(['a']);
-    width = 3;
-    await work.finish('a');
-    expect(work.running).to.deep.equal(['b', 'c', 'd']);
-  });
-
-  it('starts nothing in a pause, and goes on by itself', async () => {
+  it('starts nothing during a pause, and continues after it', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
       const { work, queue } = opened(1);
@@ -104,7 +99,7 @@ describe('The work queue', () => {
     }
   });
 
-  it('keeps to the longer of two pauses, and to none once it is closed', async () => {
+  it('uses the longer of two pauses, and none after it is closed', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
       const { work, queue } = opened(1);
@@ -125,7 +120,24 @@ describe('The work queue', () => {
     }
   });
 
-  it('knows since when the key waits that waits longest', async () => {
+  it('starts only urgent keys while it is held, and then the others, each once', async () => {
+    const { work, queue } = opened(3);
+    queue.hold();
+    queue.add('a', fanOut);
+    queue.add('b', PRIORITY.retry);
+    queue.add('a', fanOut);
+    queue.add('c', now);
+    expect(work.started).to.deep.equal(['c']);
+    expect(queue.depth).to.equal(2);
+    queue.add('a', now);
+    expect(work.started).to.deep.equal(['c', 'a']);
+    queue.add('d', fanOut);
+    queue.release();
+    await work.finishAll();
+    expect(work.started).to.deep.equal(['c', 'a', 'd', 'b']);
+  });
+
+  it('reports since when the oldest key waits', async () => {
     const { work, queue } = opened(1);
     queue.add('a', now);
     expect(queue.oldestSince).to.equal(undefined);
@@ -134,7 +146,7 @@ describe('The work queue', () => {
     const first = queue.oldestSince ?? 0;
     expect(first).to.be.within(before, performance.now());
     await turn();
-    // One that comes later, and is taken earlier; and one that moves ahead waits as long as it has.
+    // A key that is added later but starts earlier, and a key that moves ahead: both keep the time of their addition.
     queue.add('c', now);
     queue.add('b', now);
     expect(queue.oldestSince).to.equal(first);
@@ -145,7 +157,7 @@ describe('The work queue', () => {
     expect(queue.oldestSince).to.equal(undefined);
   });
 
-  it('runs a key that was added while it ran once more afterwards, and not at the same time', async () => {
+  it('runs a key again, afterwards, that was added while it ran', async () => {
     const { work, queue } = opened(3);
     queue.add('a', now);
     queue.add('a', now);
@@ -155,7 +167,7 @@ describe('The work queue', () => {
     expect(work.started).to.deep.equal(['a', 'a']);
   });
 
-  it('works on no more keys at once than it is wide', async () => {
+  it('runs at most as many keys at a time as its width', async () => {
     const { work, queue } = opened(3);
     for (const key of 'abcde') queue.add(key, now);
     expect(work.running).to.deep.equal(['a', 'b', 'c']);
@@ -163,30 +175,30 @@ describe('The work queue', () => {
     expect(work.running).to.deep.equal(['a', 'c', 'd']);
   });
 
-  describe('with thousands of keys of a fan-out in it', () => {
+  describe('with thousands of keys of a fan-out', () => {
     const [first, ...rest] = Array.from({ length: 5000 }, (_, at) => `namespace-${at}`) as [string, ...string[]];
     const cases: Record<string, { adds: readonly [key: string, priority: Priority][]; want: readonly string[] }> = {
-      'runs all of them once, in the order of their arrival': { adds: [], want: [first, ...rest] },
-      'runs a key before them that is wanted now': { adds: [['drift', now]], want: [first, 'drift', ...rest] },
-      'does not move it back when the fan-out comes to it again': {
+      'runs each of them once, in the order of their addition': { adds: [], want: [first, ...rest] },
+      'runs an urgent key before them': { adds: [['drift', now]], want: [first, 'drift', ...rest] },
+      'does not move an urgent key back when the fan-out adds it': {
         adds: [
           ['drift', now],
           ['drift', fanOut],
         ],
         want: [first, 'drift', ...rest],
       },
-      'moves one of them up that is wanted now, and runs it once': {
+      'moves a key of the fan-out ahead when it becomes urgent, and runs it once': {
         adds: [['namespace-4000', now]],
         want: [first, 'namespace-4000', ...rest.filter((key) => key !== 'namespace-4000')],
       },
-      'runs the one under way again before them, where it was added as wanted now': {
+      'runs the current key again before them if it was added as urgent': {
         adds: [
           [first, now],
           [first, fanOut],
         ],
         want: [first, first, ...rest],
       },
-      'runs the one under way again after them, where the fan-out came to it again': {
+      'runs the current key again after them if the fan-out added it': {
         adds: [[first, fanOut]],
         want: [first, ...rest, first],
       },
@@ -202,11 +214,11 @@ describe('The work queue', () => {
     }
   });
 
-  describe('asked for another run after a while', () => {
+  describe('with a key that is requeued after a delay', () => {
     beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
     afterEach(() => mock.timers.reset());
 
-    it('makes it then, and not before', async () => {
+    it('runs the key after the delay, and not before', async () => {
       const { work, queue } = opened(1);
       queue.add('a', now);
       await work.finish('a', { afterMs: 500 });
@@ -217,20 +229,20 @@ describe('The work queue', () => {
       expect(work.started).to.deep.equal(['a', 'a']);
     });
 
-    it('keeps the key in the lane that it was in', async () => {
+    it('keeps the priority of the key if the wait is short', async () => {
       const { work, queue } = opened(1);
       queue.add('a', now);
-      await work.finish('a', { afterMs: 500 });
+      await work.finish('a', { afterMs: 100 });
       for (const key of 'bcd') queue.add(key, fanOut);
-      mock.timers.tick(500);
+      mock.timers.tick(100);
       await work.finish('b');
       expect(work.running).to.deep.equal(['a']);
     });
 
-    it('makes it at once when the key is added earlier, and not once more when the time comes', async () => {
+    it('runs the key immediately when it is added earlier, and not again after the delay', async () => {
       const { work, queue } = opened(1);
       queue.add('a', now);
-      await work.finish('a', { afterMs: 500 });
+      await work.finish('a', { afterMs: 100 });
       queue.add('a', now);
       expect(work.started).to.deep.equal(['a', 'a']);
       await work.finish('a');
@@ -238,7 +250,7 @@ describe('The work queue', () => {
       expect(work.started).to.deep.equal(['a', 'a']);
     });
 
-    it('does not wait where the key was added while it ran', async () => {
+    it('does not wait if the key was added while it ran', async () => {
       const { work, queue } = opened(1);
       queue.add('a', now);
       queue.add('a', now);
@@ -249,7 +261,7 @@ describe('The work queue', () => {
       expect(work.started).to.deep.equal(['a', 'a']);
     });
 
-    it('makes none once it is closed', async () => {
+    it('does not run the key after the queue is closed', async () => {
       const { work, queue } = opened(2);
       for (const key of 'ab') queue.add(key, now);
       await work.finish('a', { afterMs: 500 });
@@ -263,7 +275,7 @@ describe('The work queue', () => {
   });
 
   describe('when it is closed', () => {
-    it('waits for what runs, and forgets what waits', async () => {
+    it('waits for the running keys, and drops the waiting ones', async () => {
       const { work, queue } = opened(2);
       for (const key of 'abcd') queue.add(key, now);
       queue.add('a', now);
@@ -277,7 +289,18 @@ describe('The work queue', () => {
       expect(work.started).to.deep.equal(['a', 'b']);
     });
 
-    it('is so at once where nothing runs, and runs nothing that is added afterwards', async () => {
+    it('waits for a single running key', async () => {
+      const { work, queue } = opened(2);
+      queue.add('a', now);
+      let isClosed = false;
+      const closed = queue.close().then(() => (isClosed = true));
+      await turn();
+      expect(isClosed).to.equal(false);
+      await work.finish('a');
+      await closed;
+    });
+
+    it('resolves immediately if nothing runs, and runs nothing that is added later', async () => {
       const { work, queue } = opened(1);
       await queue.close();
       queue.add('a', now);
@@ -286,7 +309,104 @@ describe('The work queue', () => {
     });
   });
 
-  it('runs every key after it was last added, never beside itself, and no more often than it was added', async () => {
+  describe('while some runs wait for an answer', () => {
+    beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+    afterEach(() => mock.timers.reset());
+    const secrets = (namespace: string, count: number) => Array.from({ length: count }, (_, at) => `${namespace}-${at}/secret`);
+    const pass = async (seconds: number) => {
+      for (let n = 0; n < seconds; n++) {
+        mock.timers.tick(1000);
+        for (let turns = 0; turns < 100; turns++) await turn();
+      }
+    };
+
+    it('stops a slow run when another key needs its place, and not before', async () => {
+      const { work, queue } = opened(2);
+      for (const key of ['hung-1', 'hung-2']) queue.add(key, now);
+      await pass(60);
+      expect(work.running).to.deep.equal(['hung-1', 'hung-2']);
+      queue.add('healthy', now);
+      await pass(0);
+      await turn();
+      expect(work.running).to.deep.equal(['hung-2', 'healthy']);
+    });
+
+    it('runs the healthy keys of a fan-out behind 90 without an answer within three seconds', async () => {
+      const { work, queue } = opened(32);
+      for (const key of [...secrets('hung', 90), ...secrets('healthy', 30)]) queue.add(key, fanOut);
+      await pass(3);
+      expect(work.started).to.include.members(secrets('healthy', 30));
+      expect(work.running).to.have.length.at.most(32 + 8);
+    });
+
+    it('runs an urgent key within a second, even if a fan-out has thousands without an answer', async () => {
+      const { work, queue } = opened(32);
+      for (const key of secrets('hung', 5000)) queue.add(key, fanOut);
+      await pass(20);
+      queue.add('new/secret', now);
+      await pass(1);
+      expect(work.started).to.include('new/secret');
+      expect(work.running).to.have.length.at.most(32 + 8);
+    });
+
+    it('runs the keys of slow namespaces in eight places, where none is stopped', async () => {
+      const { work, queue } = opened(20);
+      for (const key of secrets('hung', 20)) queue.add(key, now);
+      await pass(1);
+      for (let at = 0; at < 20; at++) queue.add(`hung-${at}/accounts`, now);
+      queue.add('healthy', fanOut);
+      await pass(5);
+      expect(work.running).to.include('healthy');
+      expect(work.running.filter((key) => key.endsWith('/accounts'))).to.have.lengthOf(8);
+      expect(work.stopped.filter((key) => key.endsWith('/accounts'))).to.deep.equal([]);
+    });
+
+    it('runs a namespace with the others again once the key that was slow has had a quick run', async () => {
+      const { work, queue } = opened(1);
+      queue.add('shop/secret', now);
+      await pass(1);
+      await work.finish('shop/secret');
+      queue.add('team/secret', now);
+      queue.add('shop/secret', now);
+      expect(work.running, 'apart, beside the only place').to.deep.equal(['team/secret', 'shop/secret']);
+      await work.finish('shop/secret');
+      queue.add('shop/accounts', now);
+      queue.add('shop/secret', now);
+      expect(work.running, 'like the others').to.deep.equal(['team/secret']);
+      await work.finish('team/secret');
+      expect(work.running).to.deep.equal(['shop/accounts']);
+    });
+
+    it('keeps no key without a group apart', async () => {
+      const { work, queue } = opened(1);
+      queue.add('alone', now);
+      await pass(1);
+      await work.finish('alone');
+      queue.add('team/secret', now);
+      queue.add('alone', now);
+      expect(work.running).to.deep.equal(['team/secret']);
+    });
+
+    it('runs what is tried again after a wait last, unless it is added again or the wait was short', async () => {
+      const { work, queue } = opened(1);
+      for (const [key, afterMs] of [
+        ['failed', 200],
+        ['changed', 200],
+        ['stale', 20],
+      ] as const) {
+        queue.add(key, now);
+        await work.finish(key, { afterMs });
+      }
+      queue.add('first', now);
+      queue.add('rotated', fanOut);
+      queue.add('changed', now);
+      mock.timers.tick(200);
+      await work.finishAll();
+      expect(work.started.slice(3)).to.deep.equal(['first', 'changed', 'stale', 'rotated', 'failed']);
+    });
+  });
+
+  it('runs every key after its last addition, never twice at the same time, and at most as often as it was added', async () => {
     const keys = ['a', 'b', 'c', 'd'] as const;
     const step = fc.oneof(
       fc.record({ add: fc.constantFrom(...keys), priority: fc.constantFrom<Priority>(now, fanOut) }),
@@ -302,7 +422,7 @@ describe('The work queue', () => {
             added.set(step.add, { times, startsBefore: work.started.length });
             queue.add(step.add, step.priority);
           } else {
-            // Work throws when a key is run beside itself.
+            // Work throws if a key runs twice at the same time.
             const key = work.running[step.finish % Math.max(1, work.running.length)];
             if (key !== undefined) await work.finish(key);
           }

@@ -1,22 +1,32 @@
 import { expect } from 'chai';
-import type { AccountRecord, CredentialRecord, ObjectRecord, PodRecord, SecretRecord } from '../../../src/api/records.ts';
+import { refOf } from '../../../src/api/credential-ref.ts';
+import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, PodRecord, SecretRecord } from '../../../src/api/records.ts';
+import { CredentialIndex, credentialStore } from '../../../src/cluster/credential-index.ts';
+import { managedSecretStore } from '../../../src/cluster/secret-index.ts';
 import { Store } from '../../../src/kube/store.ts';
-import { intentOf } from '../../../src/plan/intent.ts';
+import type { StateSecret } from '../../../src/plan/placement/cleanup.ts';
+import { intentOf } from '../../../src/plan/placement/intent.ts';
+import { idOf, type Key } from '../../../src/queue/keys.ts';
 import { PRIORITY, type Priority } from '../../../src/queue/queue.ts';
-import { idOf, type Key } from '../../../src/triggers/keys.ts';
+import { CredentialStates } from '../../../src/status/credential-state.ts';
 import { Triggers } from '../../../src/triggers/triggers.ts';
-import { account, credential, foreignSecret, namespace, pod, secret } from '../../support/builders.ts';
+import { account, credential, namespace, pod, secret, unmanagedSecret } from '../../support/builders.ts';
 
 interface Case {
   readonly credentials?: readonly CredentialRecord[];
-  /** Credentials that no reconciler has come to yet. */
-  readonly undecided?: readonly CredentialRecord[];
+  /** Credentials that are not reconciled yet. */
+  readonly unreconciled?: readonly CredentialRecord[];
+  /** The namespaces that have a namespaced credential, not reconciled yet. */
+  readonly tenants?: readonly string[];
   readonly managed?: readonly SecretRecord[];
   readonly accounts?: readonly AccountRecord[];
-  /** Pending ones, where they are watched. */
+  /** The pending pods; undefined if pods are not watched. */
   readonly pods?: readonly PodRecord[];
+  readonly tokens?: readonly ObjectRecord[];
   readonly change: (triggers: Triggers) => void;
   readonly want: readonly string[];
+  /** The keys that are not urgent. */
+  readonly later?: RegExp;
 }
 
 function view<R extends ObjectRecord>(records: readonly R[]): Store<R> {
@@ -26,19 +36,36 @@ function view<R extends ObjectRecord>(records: readonly R[]): Store<R> {
 }
 
 /** The keys that a change adds, each once, in order of their names. */
-function keysOf({ credentials = [], undecided = [], managed = [], accounts = [], pods, change }: Case): {
+function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [], accounts = [], pods, tokens = [], change }: Case): {
   keys: string[];
   priorities: Set<Priority>;
 } {
-  const intents = new Map(credentials.map((one) => [one.name, intentOf(one, undefined)]));
-  const world = {
-    credentials: view([...credentials, ...undecided]),
-    managed: view(managed),
+  const intents = credentials.map((one) => intentOf(one, undefined));
+  const secrets = managedSecretStore(() => {});
+  for (const record of managed) secrets.accept({ type: 'listed', record });
+  const namespaces = view<NamespaceRecord>([]);
+  const states = new CredentialStates();
+  for (const one of intents) states.setIntent(one);
+  const known = credentialStore(() => {});
+  for (const record of [...credentials, ...unreconciled]) known.accept({ type: 'listed', record });
+  const namespaced = credentialStore(() => {});
+  for (const home of tenants) {
+    const record = credential({ kind: 'NamespacedRegistryCredential', namespace: home, uid: `uid-${home}` });
+    namespaced.accept({ type: 'listed', record });
+  }
+  const observed = {
+    credentials: new CredentialIndex(known, namespaced, namespaces),
+    namespaces,
     accounts: view(accounts),
+    secrets: { managedIn: (namespace: string) => secrets.in(namespace), ofCredential: (uid: string) => secrets.indexed(uid) },
+    stateSecrets: view<StateSecret>([]),
     pods: { view: () => pods && view(pods) },
+    tokenSecrets: view(tokens),
   };
   const added = new Map<string, Priority>();
-  change(new Triggers(world, intents, (key: Key, priority) => added.set(idOf(key), priority)));
+  // Every credential here is a RegistryCredential, so the tables leave out the kind.
+  const nameOf = (key: Key) => idOf(key).replace('RegistryCredential /', '');
+  change(new Triggers(observed, states, (key: Key, priority) => added.set(nameOf(key), priority)));
   return { keys: [...added.keys()].sort(), priorities: new Set(added.values()) };
 }
 
@@ -51,117 +78,142 @@ const from = (name: string) => ({ secretRef: { namespace: 'regcred-system', name
 const registry = (name: string) => ({ server: `${name}.example.com`, ...from(name) });
 const rotated = (triggers: Triggers) => triggers.source({ namespace: 'regcred-system', name: 'robot' });
 
+const stateSecret = {
+  namespace: 'regcred-system',
+  name: 'regcred-state-uid-acme',
+  uid: 'uid',
+  resourceVersion: '1',
+  credential: 'uid-acme',
+};
 const both = ['accounts shop', 'secret acme shop'];
 
-describe('What a change concerns:', () => {
+describe('A change concerns', () => {
   const cases: Record<string, Case> = {
-    'a new namespace: those who want it': {
+    'for a new namespace, the credentials that select it': {
       credentials: [byLabel, other],
       change: (on) => on.namespace(undefined, namespace()),
       want: ['accounts shop', 'secret other shop'],
     },
-    'the policy for new pods, that comes or goes: every credential, which tells of it': {
+    'for the policy for new pods, every credential, because its status reports it': {
       credentials: [byLabel, other],
-      change: (on) => on.podPolicy(),
+      change: (on) => on.allCredentials(),
       want: ['credential acme', 'credential other'],
     },
-    'a namespace that nobody wants: nobody': { credentials: [byLabel], change: (on) => on.namespace(undefined, namespace()), want: [] },
-    'a namespace that got the label': {
+    'for a state Secret, the state of its credential': {
+      credentials: [byLabel, other],
+      change: (on) => on.stateSecret(stateSecret, undefined),
+      want: ['state acme'],
+    },
+    'for a state Secret of a credential that is gone, nothing': {
+      credentials: [other],
+      change: (on) => on.stateSecret(undefined, stateSecret),
+      want: [],
+    },
+    'for a namespace that no credential selects, nothing': {
+      credentials: [byLabel],
+      change: (on) => on.namespace(undefined, namespace()),
+      want: [],
+    },
+    'for a namespace that got the label, the credentials that select it now': {
       credentials: [byLabel, other],
       change: (on) => on.namespace(namespace({ name: 'a' }), namespace({ name: 'a', ...pull })),
       want: ['accounts a', 'secret acme a'],
     },
-    'a namespace that lost the label: those who wanted it': {
+    'for a namespace that lost the label, the credentials that selected it': {
       credentials: [byLabel],
       change: (on) => on.namespace(namespace(pull), namespace()),
       want: both,
     },
-    'a namespace that opted out: those who wanted it': {
+    'for a namespace that opted out, the credentials that selected it': {
       credentials: [onlyShop],
       change: (on) => on.namespace(namespace(), namespace({ labels: { 'regcred.dev/exclude': 'true' } })),
       want: both,
     },
-    'a namespace that lost the label while nobody watched: those who have a Secret there': {
+    'for a namespace that lost the label while no operator ran, the credentials with a Secret in it': {
       credentials: [byLabel, credential({ name: 'third', spec: { namespaces: { names: [] } } })],
       managed: [secret(), secret({ name: 'third', namespace: 'b', ...labelled('uid-third') })],
       change: (on) => on.namespace(undefined, namespace()),
       want: both,
     },
-    'a namespace that nobody wants, with references of ours in it': {
+    'for a namespace that no credential selects but that has managed references, its accounts': {
       credentials: [byLabel],
       accounts: [account(), account({ name: 'builder', recorded: ['acme'] })],
       change: (on) => on.namespace(undefined, namespace()),
       want: ['accounts shop'],
     },
-    'a namespace that nobody wants, with references of ours in another': {
+    'for a namespace that no credential selects, nothing, even if another has managed references': {
       credentials: [byLabel],
       accounts: [account({ recorded: ['acme'], namespace: 'b' }), account()],
       change: (on) => on.namespace(undefined, namespace()),
       want: [],
     },
-    'a namespace that is gone: those who wanted it': {
+    'for a deleted namespace, the credentials that selected it': {
       credentials: [onlyShop],
       change: (on) => on.namespace(namespace(), undefined),
       want: both,
     },
 
-    'a new account, whoever wants it: its namespace may not have come yet': {
+    'for a new account, the accounts of its namespace, even if the namespace is not known yet': {
       credentials: [byLabel],
       change: (on) => on.account(undefined, account()),
       want: ['accounts shop'],
     },
-    'an account, where there is no credential: nobody': { change: (on) => on.account(account(), account()), want: [] },
-    'an account with records, where there is no credential any more': {
+    'for an account without any credential, nothing': { change: (on) => on.account(account(), account()), want: [] },
+    'for a new account with a record, its accounts, even if no credential is left': {
       change: (on) => on.account(undefined, account({ recorded: ['acme'] })),
       want: ['accounts shop'],
     },
-    'an account that lost its records, where there is no credential any more': {
+    'for an account that lost its record, its accounts, even if no credential is left': {
       change: (on) => on.account(account({ recorded: ['acme'] }), account()),
       want: ['accounts shop'],
     },
 
-    'a new Secret of ours: its credential, and the accounts that may wait for it': {
+    'for a new managed Secret, its credential, and the accounts that may wait for it': {
       credentials: [onlyShop, other],
       change: (on) => on.secret(undefined, secret()),
       want: both,
     },
-    'a Secret of ours that was changed: its credential, and no account': {
+    'for a changed managed Secret, its credential, and no account': {
       credentials: [onlyShop, other],
       change: (on) => on.secret(secret(), secret()),
       want: ['secret acme shop'],
     },
-    'a Secret of ours that was deleted': { credentials: [onlyShop, other], change: (on) => on.secret(secret(), undefined), want: both },
-    'a Secret under a former name of ours': {
+    'for a deleted managed Secret, its credential, and the accounts': {
+      credentials: [onlyShop, other],
+      change: (on) => on.secret(secret(), undefined),
+      want: both,
+    },
+    'for a managed Secret under a former name, its credential': {
       credentials: [onlyShop],
       change: (on) => on.secret(secret({ name: 'former' }), secret({ name: 'former' })),
       want: ['secret acme shop'],
     },
-    "a Secret relabelled as another credential's: both": {
+    'for a Secret that got the label of another credential, both credentials': {
       credentials: [onlyShop, other, credential({ name: 'third' })],
       change: (on) => on.secret(secret({ name: 'x', ...labelled('uid-acme') }), secret({ name: 'x', ...labelled('uid-other') })),
       want: ['secret acme shop', 'secret other shop'],
     },
-    "somebody else's Secret under a name of ours": {
+    'for a new unmanaged Secret, the credentials that use its name': {
       credentials: [onlyShop, other],
-      change: (on) => on.secret(undefined, foreignSecret()),
+      change: (on) => on.secret(undefined, unmanagedSecret()),
       want: both,
     },
-    "somebody else's Secret under a name of ours that was deleted: ours can take its place": {
+    'for a deleted unmanaged Secret, the credentials that can now use its name': {
       credentials: [onlyShop],
-      change: (on) => on.secret(foreignSecret(), undefined),
+      change: (on) => on.secret(unmanagedSecret(), undefined),
       want: both,
     },
-    'a Secret under the name that two credentials want': {
+    'for a Secret whose name two credentials use, both credentials': {
       credentials: [onlyShop, credential({ name: 'rival', spec: { secretName: 'acme' } })],
-      change: (on) => on.secret(foreignSecret(), foreignSecret()),
+      change: (on) => on.secret(unmanagedSecret(), unmanagedSecret()),
       want: ['secret acme shop', 'secret rival shop'],
     },
-    'a Secret of a credential that is no more: only the accounts, for there may be references': {
+    'for a Secret of a credential that no longer exists, only the accounts': {
       change: (on) => on.secret(secret(), undefined),
       want: ['accounts shop'],
     },
 
-    'a source that two credentials use, and a third does not': {
+    'for a source, the credentials that use it': {
       credentials: [
         credential({ name: 'a', spec: { registries: [registry('else'), registry('robot')] } }),
         credential({ name: 'b', spec: { dockerConfigs: [from('robot')] } }),
@@ -170,113 +222,134 @@ describe('What a change concerns:', () => {
       change: rotated,
       want: ['credential a', 'credential b'],
     },
-    'a source of a credential that no reconciler has come to yet': {
-      undecided: [credential({ spec: { registries: [registry('robot')] } })],
+    'for a source, also the credentials that are not reconciled yet': {
+      unreconciled: [credential({ spec: { registries: [registry('robot')] } })],
       change: rotated,
       want: ['credential acme'],
     },
-    'a Secret of the name of a source in another namespace: nobody': {
+    'for a Secret that has the name of a source in another namespace, nothing': {
       credentials: [credential({ spec: { registries: [registry('robot')] } })],
       change: (on) => on.source({ namespace: 'shop', name: 'robot' }),
       want: [],
     },
-    'the watch of the Secrets of one name: those who place under it': {
-      credentials: [credential(), credential({ name: 'b', spec: { secretName: 'acme' } }), credential({ name: 'c' })],
-      undecided: [credential({ name: 'd', spec: { secretName: 'acme' } })],
-      change: (on) => on.foreignKnown('acme'),
-      want: ['credential acme', 'credential b', 'credential d'],
+    'for a watch that becomes synced, fails or recovers, the keys that depend on it': {
+      credentials: [credential(), credential({ name: 'c' })],
+      change: (on) =>
+        on.watchState([
+          { kind: 'credential', credential: refOf(credential()) },
+          { kind: 'credential', credential: refOf(credential({ name: 'b' })) },
+          { kind: 'accounts', namespace: 'shop' },
+        ]),
+      want: ['accounts shop', 'credential acme', 'credential b'],
     },
 
-    'a new credential': { undecided: [credential()], change: (on) => on.credential(undefined, credential()), want: ['credential acme'] },
-    'a credential that was changed': {
+    'for a new credential, this credential and the rules for new pods': {
+      unreconciled: [credential()],
+      change: (on) => on.credential(undefined, credential()),
+      want: ['credential acme', 'rules'],
+    },
+    'for a changed credential of the same generation, this credential': {
       credentials: [onlyShop, other],
       managed: [secret()],
       change: (on) => on.credential(onlyShop, byLabel),
       want: ['credential acme'],
     },
-    "a credential that was deleted, whose Secrets stood in another's way": {
+    'for a deleted credential, also those that its Secrets conflicted with': {
       credentials: [onlyShop, credential({ name: 'waits', spec: { secretName: 'acme' } }), other],
       managed: [secret(), secret({ namespace: 'b' })],
       change: (on) => on.credential(onlyShop, undefined),
-      want: ['credential acme', 'secret waits b', 'secret waits shop'],
+      want: ['credential acme', 'rules', 'secret waits b', 'secret waits shop'],
     },
-    "a credential that was deleted, a source of which stood in another's way": {
+    'for a deleted credential, also those that its source conflicted with': {
       credentials: [credential({ name: 'waits', spec: { secretName: 'robot' } }), other],
       change: (on) => on.credential(credential({ spec: { registries: [registry('robot')] } }), undefined),
-      want: ['credential acme', 'secret waits regcred-system'],
+      want: ['credential acme', 'rules', 'secret waits regcred-system'],
     },
-    "a credential whose spec was changed, whose Secrets stood in another's way": {
+    'for a credential with a changed spec, also those that its Secrets conflicted with': {
       credentials: [onlyShop, credential({ name: 'waits', spec: { secretName: 'acme' } })],
       managed: [secret()],
       change: (on) => on.credential(onlyShop, { ...onlyShop, generation: 2 }),
-      want: ['credential acme', 'secret waits shop'],
+      want: ['credential acme', 'rules', 'secret waits shop'],
     },
-    'a credential that was deleted and never decided on': {
+    'for a deleted credential that was never reconciled, this credential': {
       credentials: [other],
       managed: [secret()],
       change: (on) => on.credential(credential(), undefined),
-      want: ['credential acme'],
+      want: ['credential acme', 'rules'],
     },
 
-    'a pod that comes to hang': {
-      change: (on) => on.pod(pod({ failing: [] }), pod()),
+    'for a pod that gets stuck, this pod': {
+      change: (on) => on.pod(pod({ failingImages: [] }), pod()),
       want: ['pod shop web-1'],
     },
-    'a pod that hangs no more, or is gone': { change: (on) => on.pod(pod(), undefined), want: ['pod shop web-1'] },
-    'a pod that does not hang: nobody': { change: (on) => on.pod(undefined, pod({ failing: [] })), want: [] },
-    'an account that got a reference: the pods there that hang': {
-      pods: [pod(), pod({ name: 'starts', failing: [] }), pod({ namespace: 'b' })],
+    'for a pod that is no longer stuck, this pod': { change: (on) => on.pod(pod(), undefined), want: ['pod shop web-1'] },
+    'for a pod that is not stuck, nothing': { change: (on) => on.pod(undefined, pod({ failingImages: [] })), want: [] },
+    'for a changed account, also the stuck pods of its namespace': {
+      pods: [pod(), pod({ name: 'starts', failingImages: [] }), pod({ namespace: 'b' })],
       accounts: [account()],
       change: (on) => on.account(account({ recorded: ['acme'] }), account({ recorded: ['acme'] })),
       want: ['accounts shop', 'pod shop web-1'],
     },
-    'a Secret that got other content: the pods there that hang': {
+    'for a Secret with new content, also the stuck pods of its namespace': {
       credentials: [onlyShop],
-      pods: [pod(), pod({ name: 'starts', failing: [] }), pod({ namespace: 'b' })],
+      pods: [pod(), pod({ name: 'starts', failingImages: [] }), pod({ namespace: 'b' })],
       change: (on) => on.secret(secret(), secret({ contentHash: 'other' })),
       want: ['pod shop web-1', 'secret acme shop'],
     },
-    'the watch of pending pods: the credentials that ask for it': {
-      credentials: [credential({ spec: { podRecovery: 'Recreate' } }), other],
-      undecided: [
-        credential({ name: 'held', spec: { podRecovery: 'Recreate', suspend: true } }),
-        credential({ name: 'ends', deleting: true, spec: { podRecovery: 'Recreate' } }),
-        credential({ name: 'new', spec: { podRecovery: 'Recreate' } }),
-      ],
-      change: (on) => on.podsTurned(),
-      want: ['credential acme', 'credential new'],
-    },
 
-    'the beginning of a term: every credential, and every namespace with references of ours': {
+    'for a namespace with a namespaced credential, also the rules for new pods': {
+      tenants: ['team-a'],
+      change: (on) => on.namespace(undefined, namespace({ name: 'team-a' })),
+      want: ['credential NamespacedRegistryCredential team-a/acme', 'rules'],
+    },
+    'for a namespace that accepts those of another one, also the rules for new pods': {
+      tenants: ['team-a'],
+      change: (on) => on.namespace(namespace({ name: 'shop', acceptFrom: ['team-a'] }), namespace({ name: 'shop' })),
+      want: ['rules'],
+    },
+    'for a namespace that no namespaced credential reaches, not the rules for new pods': {
+      tenants: ['team-a'],
+      change: (on) => on.namespace(undefined, namespace({ name: 'shop', acceptFrom: ['team-b'] })),
+      want: [],
+    },
+    'for changed rules, these rules': { change: (on) => on.rules(), want: ['rules'] },
+
+    'for the start of a leader term, every credential, and every namespace with managed references': {
       credentials: [onlyShop],
-      undecided: [other],
+      unreconciled: [other],
       managed: [secret({ namespace: 'a' })],
       accounts: [account({ recorded: ['acme'] }), account({ namespace: 'b' }), account({ namespace: 'c', recorded: ['gone'] })],
       change: (on) => on.all(),
-      want: ['accounts c', 'accounts shop', 'credential acme', 'credential other'],
+      want: ['accounts c', 'accounts shop', 'credential acme', 'credential other', 'rules'],
+      // With the fan-outs, so that they are planned once.
+      later: /^accounts /,
     },
   };
   for (const [what, test] of Object.entries(cases)) {
     it(what, () => {
       const { keys, priorities } = keysOf(test);
       expect(keys).to.deep.equal(test.want);
-      // Somebody waits for all of it: a fan-out is for the reconcilers to send. Only pods have waited for long already.
-      const want = test.want.map((key) => (key.startsWith('pod ') ? PRIORITY.fanOut : PRIORITY.now));
+      // People wait for all of these, so they are urgent. Only the reconcilers start a fan-out. A stuck pod has already waited for long.
+      const want = test.want.map((key) => ((test.later ?? /^pod /).test(key) ? PRIORITY.fanOut : PRIORITY.now));
       expect(priorities).to.deep.equal(new Set(want));
     });
   }
 });
 
 describe('The id of a key', () => {
-  it('is unlike that of any other', () => {
+  it('differs from that of every other key', () => {
+    const a = refOf(credential({ name: 'a' }));
+    const b = { ...a, name: 'b' };
     const keys: Key[] = [
-      { kind: 'credential', name: 'a' },
+      { kind: 'credential', credential: a },
+      { kind: 'credential', credential: { ...a, namespace: 'b' } },
       { kind: 'accounts', namespace: 'a' },
-      { kind: 'secret', credential: 'a', namespace: 'b' },
-      { kind: 'secret', credential: 'b', namespace: 'a' },
-      // A name has no spaces in it, but dots and dashes.
-      { kind: 'secret', credential: 'a.b', namespace: 'c' },
-      { kind: 'secret', credential: 'a', namespace: 'b-c' },
+      { kind: 'secret', credential: a, namespace: 'b' },
+      { kind: 'secret', credential: b, namespace: 'a' },
+      { kind: 'secret', credential: { ...a, namespace: 'b' }, namespace: 'b' },
+      // A name may contain dots and dashes, but no spaces.
+      { kind: 'secret', credential: { ...a, name: 'a.b' }, namespace: 'c' },
+      { kind: 'secret', credential: a, namespace: 'b-c' },
       { kind: 'pod', namespace: 'a', name: 'b' },
     ];
     expect(new Set(keys.map(idOf)).size).to.equal(keys.length);

@@ -1,0 +1,58 @@
+/** Changes that no test can notice, because they change no behaviour that a user could see. Each with its reason. */
+export const ACCEPTED: readonly { readonly file: string; readonly before: string; readonly after: string; readonly why: string }[] = [
+  {
+    file: 'src/plan/targets/match.ts',
+    before: 'let resume = 0;',
+    after: 'let resume = 1;',
+    why: 'It is read only after a *, which sets it.',
+  },
+  {
+    file: 'src/queue/token-bucket.ts',
+    before: 'const { tokens, at, denied } = before ?? { tokens: capacity, at: now, denied: 0 };',
+    after: 'const { tokens, at, denied } = before ?? { tokens: capacity, at: now, denied: 1 };',
+    why: 'The first request is granted, which sets it.',
+  },
+  {
+    file: 'src/plan/status/placement-synced.ts',
+    before: 'for (const { reason } of failures) counts.set(reason, (counts.get(reason) ?? 0) + 1);',
+    after: 'for (const { reason } of failures) counts.set(reason, (counts.get(reason) ?? 0) + 2);',
+    why: 'The counts are only compared with each other.',
+  },
+  {
+    file: 'src/plan/placement/cleanup.ts',
+    before:
+      'const plan = planSecret(intent, namespaceOf.get(namespace), { named, labelled, otherCredential: undefined, isSource: false });',
+    after: 'const plan = planSecret(intent, namespaceOf.get(namespace), { named, labelled, otherCredential: undefined, isSource: true });',
+    why: 'A Secret that is a source is not placed. A cleanup places nothing.',
+  },
+  {
+    file: 'src/plan/checks/probe-image.ts',
+    before: 'if (slash < 0) return false;',
+    after: 'if (slash < 1) return false;',
+    why: 'Before a slash at the beginning is no host.',
+  },
+  {
+    file: 'src/plan/checks/probe-image.ts',
+    before: '...(at >= 0 && { digest: written.slice(at + 1) }),',
+    after: '...(at > 0 && { digest: written.slice(at + 1) }),',
+    why: 'An image that begins with @ has no repository, which is refused first.',
+  },
+  {
+    file: 'src/queue/queue.ts',
+    before: 'clearTimeout(this.#pause);',
+    after: ';',
+    why: 'A closed queue starts nothing when the pause ends.',
+  },
+  {
+    file: 'src/queue/queue.ts',
+    before: 'this.#delayed.clear();',
+    after: ';',
+    why: 'A closed queue does not read it.',
+  },
+  {
+    file: 'src/queue/queue.ts',
+    before: 'this.#stoppable.delete(slowest);',
+    after: ';',
+    why: 'A run that has been stopped is removed when it ends, which is at once.',
+  },
+];

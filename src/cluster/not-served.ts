@@ -1,0 +1,15 @@
+import { isNotFound } from '../kube/errors.ts';
+import type { Following } from '../kube/follow.ts';
+
+/** Reports no interruption for a kind that the cluster does not serve: many clusters lack it on purpose. */
+export function silentWhileNotServed(following: Following): Following {
+  return {
+    ...following,
+    interrupted(target, error) {
+      if (!isNotFound(error)) following.interrupted(target, error);
+    },
+    outdated(target, isOutdated, error) {
+      if (!isNotFound(error)) following.outdated(target, isOutdated, error);
+    },
+  };
+}

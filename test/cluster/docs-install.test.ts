@@ -1,0 +1,3 @@
+import { describeReading, SHARES } from '../support/reading.ts';
+
+describeReading(SHARES.install);

@@ -1,0 +1,234 @@
+import { expect } from 'chai';
+import { KubeError } from '../../../src/kube/errors.ts';
+import {
+  ACME,
+  decided,
+  denied,
+  EVERYWHERE,
+  intentOf,
+  placed,
+  ROBOT,
+  stateOf,
+  type Term,
+  undecided,
+  work,
+} from '../../support/credential-term.ts';
+
+describe('The reconciler of a credential', () => {
+  describe('writes the finalizer first', () => {
+    it('and decides nothing before that', async () => {
+      const term = undecided();
+      term.given.credential('acme', {}, ['example.com/other']);
+      term.cluster.deliver();
+      expect(await term.run.credential()).to.equal(undefined);
+      expect(term.api.get(ACME).metadata.finalizers).to.deep.equal(['example.com/other', 'regcred.dev/cleanup']);
+      expect(intentOf(term)).to.equal(undefined);
+      expect(term.enqueued).to.deep.equal([]);
+      expect(term.cluster.sources.keys).to.deep.equal([]);
+    });
+
+    it('and tries again if that is refused, with a log line at once', async () => {
+      const term = undecided();
+      term.given.credential('acme', {}, []);
+      term.cluster.deliver();
+      term.api.refuse = denied;
+      expect(await term.run.credential()).to.deep.equal({ afterMs: 500 });
+      expect(term.log.lines).to.deep.equal(['Cannot write the finalizer; retrying.']);
+      expect(intentOf(term)).to.equal(undefined);
+    });
+
+    it('and decides again soon if the observed version was outdated', async () => {
+      const term = undecided();
+      term.given.credential('acme', {}, []);
+      term.cluster.deliver();
+      term.given.credential('acme', { suspend: true }, []);
+      expect(await term.run.credential()).to.deep.equal({ afterMs: 20 });
+      expect(term.log.lines).to.deep.equal([]);
+    });
+  });
+
+  describe('reads the sources', () => {
+    it('and decides nothing while they or the Secrets of its name are being listed', async () => {
+      const term = undecided();
+      term.cluster.deliver();
+      expect(await term.run.credential()).to.equal(undefined);
+      expect(term.cluster.sources.keys).to.deep.equal(['regcred-system/robot']);
+      expect(term.cluster.named.keys).to.deep.equal(['acme']);
+      expect(stateOf(term)?.sources).to.deep.equal({ state: 'loading' });
+      expect(intentOf(term)).to.equal(undefined);
+      expect(term.enqueued).to.deep.equal([]);
+    });
+
+    it('and enqueues every namespace once they are good, the accounts before the Secret', async () => {
+      const term = await decided();
+      expect(stateOf(term)?.sources).to.deep.equal({ state: 'ready', servers: 1, problems: [], skipped: [] });
+      expect(intentOf(term)?.content?.names).to.deep.equal(['registry.example.com']);
+      expect(term.enqueued).to.deep.equal(EVERYWHERE);
+      expect(stateOf(term)?.secrets.counters()).to.deep.include({ desired: 2, synced: 0 });
+      expect(stateOf(term)?.pending).to.equal(4);
+      expect(stateOf(term)?.isFanningOut).to.equal(false);
+    });
+
+    const invalid: Record<string, { prepare: (term: Term) => void; sourceNamespaces?: readonly string[]; reason: string }> = {
+      'that is missing': { prepare: ({ api }) => api.remove(ROBOT), reason: 'SourceMissing' },
+      'of the wrong type': {
+        prepare: ({ api }) => void api.put(ROBOT, { type: 'kubernetes.io/tls', data: {} }),
+        reason: 'WrongSecretType',
+      },
+      'that may not be read': {
+        prepare: ({ cluster: { sources } }) => void sources.failing.set('regcred-system/robot', denied()),
+        reason: 'SourceUnreadable',
+      },
+      'in a namespace that is not allowed': { prepare: () => {}, sourceNamespaces: ['vault'], reason: 'SourceNotAllowed' },
+    };
+    for (const [what, { prepare, sourceNamespaces, reason }] of Object.entries(invalid)) {
+      it(`and places no content from a source ${what}`, async () => {
+        const term = undecided({}, sourceNamespaces);
+        prepare(term);
+        await term.decide();
+        const sources = stateOf(term)?.sources;
+        expect(sources?.state === 'invalid' && sources.problems.map((problem) => problem.reason)).to.deep.equal([reason]);
+        expect(intentOf(term)?.content).to.equal(undefined);
+        await work(term);
+        expect(term.api.writes).to.deep.equal([]);
+      });
+
+      if (sourceNamespaces) continue;
+      it(`and keeps the last good content when it has a source ${what}`, async () => {
+        const term = await placed();
+        const writes = term.api.writes.length;
+        const before = intentOf(term)?.content;
+        prepare(term);
+        await term.decide();
+        expect(intentOf(term)?.content).to.equal(before);
+        await work(term);
+        expect(term.api.writes).to.have.lengthOf(writes);
+        // A source that was read once is not forgotten because it may not be read any more.
+        if (what === 'that may not be read') return;
+        const sources = stateOf(term)?.sources;
+        expect(sources?.state === 'ready' && sources.problems.map((problem) => problem.reason)).to.deep.equal([reason]);
+      });
+    }
+
+    it('and reports that it may not list the Secrets of its name, and decides when it may', async () => {
+      const term = undecided();
+      term.cluster.named.failing.set('acme', denied());
+      await term.decide();
+      expect(stateOf(term)?.blocked).to.deep.include({ reason: 'Forbidden' });
+      expect(stateOf(term)?.blocked?.message).to.contain('may not list the Secrets named acme').and.contain('secrets is forbidden');
+      expect(term.enqueued).to.deep.equal([]);
+      term.cluster.named.failing.clear();
+      await term.decide();
+      expect(stateOf(term)?.blocked).to.equal(undefined);
+      expect(term.enqueued).to.deep.equal(EVERYWHERE);
+    });
+
+    it('and waits without a report if that list only fails for the moment', async () => {
+      const term = undecided();
+      term.cluster.named.failing.set('acme', new KubeError('try again later', 503));
+      await term.decide();
+      expect(stateOf(term)?.blocked).to.equal(undefined);
+      expect(term.enqueued).to.deep.equal([]);
+    });
+
+    it('and waits for the Secrets under a former name, if the operator may ask for Secrets by name only', async () => {
+      const term = undecided({ secretName: 'pull' }, ['regcred-system']);
+      term.api.change(ACME, { status: { secretName: 'former' } });
+      term.cluster.deliver();
+      await term.run.credential();
+      expect(term.cluster.named.keys).to.have.members(['pull', 'former']);
+      term.cluster.named.failing.set('pull', denied());
+      term.cluster.deliver();
+      await term.run.credential();
+      expect(stateOf(term)?.blocked).to.deep.include({ reason: 'Forbidden' });
+      term.cluster.named.failing.clear();
+      await term.decide();
+      expect(term.enqueued).to.deep.equal(EVERYWHERE);
+    });
+  });
+
+  it('decides nothing while the Secrets under a former name are being listed, though those under the current name are known', async () => {
+    const term = undecided({}, ['regcred-system']);
+    term.cluster.deliver();
+    await term.run.credential();
+    term.api.change(ACME, { status: { secretName: 'former' } });
+    term.cluster.deliver();
+    await term.run.credential();
+    expect(term.cluster.named.keys).to.have.members(['acme', 'former']);
+    expect(term.enqueued).to.deep.equal([]);
+    term.cluster.deliver();
+    await term.run.credential();
+    expect(term.enqueued).to.deep.equal(EVERYWHERE);
+  });
+
+  it('forgets about stuck pods when podRecovery is turned off', async () => {
+    const term = await placed({ podRecovery: 'Recreate' });
+    stateOf(term)?.notEvicted.set('pod shop web-1', { reason: 'Forbidden', message: 'pods "web-1" is forbidden' });
+    term.podMemory.pullAttempts.set('pod shop web-1', { uid: 'uid-web-1', resourceVersion: '1', triedWith: new Map() });
+    await term.decide();
+    expect(term.podMemory.pullAttempts.size).to.equal(1);
+    term.given.credential('acme');
+    await term.decide();
+    expect(term.cluster.pods.keys).to.deep.equal([]);
+    expect(stateOf(term)?.notEvicted.size).to.equal(0);
+    expect(term.podMemory.pullAttempts.size).to.equal(0);
+  });
+
+  describe('with spec.suspend', () => {
+    it('changes nothing, and continues as before when the suspension ends', async () => {
+      const term = await placed();
+      const writes = term.api.writes.length;
+      term.given.credential('acme', { suspend: true });
+      term.given.source('sample-password-2');
+      await term.decide();
+      expect(term.enqueued).to.deep.equal([]);
+      expect(term.events.map(({ message }) => message)).to.deep.equal([
+        'The spec changed: policy (spec.suspend). The operator writes nothing while spec.suspend is true.',
+      ]);
+      expect(term.api.writes).to.have.lengthOf(writes);
+      term.given.credential('acme');
+      await term.decide();
+      expect(term.enqueued).to.have.members(EVERYWHERE);
+      await work(term);
+      expect(term.api.writes.slice(writes)).to.have.members(['patch secrets shop/acme', 'patch secrets team/acme']);
+    });
+  });
+
+  describe('that is deleted', () => {
+    it('is forgotten, with its watches', async () => {
+      const term = await placed({ podRecovery: 'Recreate' });
+      expect(term.cluster.pods.keys).to.deep.equal(['Pending']);
+      term.given.credential('acme', {}, []);
+      term.api.remove(ACME);
+      term.cluster.deliver();
+      expect(await term.run.credential()).to.equal(undefined);
+      expect([stateOf(term), intentOf(term)]).to.deep.equal([undefined, undefined]);
+      expect([...term.cluster.sources.keys, ...term.cluster.named.keys, ...term.cluster.pods.keys]).to.deep.equal([]);
+      expect(term.forgotten).to.deep.equal(['RegistryCredential /acme']);
+      expect(term.log.lines).to.deep.equal(['The RegistryCredential no longer exists.']);
+    });
+
+    it('is forgotten even if another finalizer still keeps the object', async () => {
+      const term = await placed();
+      term.given.credential('acme', {}, ['example.com/other']);
+      term.api.remove(ACME);
+      term.cluster.deliver();
+      await term.run.credential();
+      expect(intentOf(term)).to.equal(undefined);
+      expect(term.api.has(ACME)).to.equal(true);
+    });
+
+    it('has no previous intent if it was created again with another uid', async () => {
+      const term = await placed();
+      const former = stateOf(term);
+      term.api.put(ACME, { ...term.api.get(ACME), metadata: { uid: 'uid-new', generation: 1, finalizers: ['regcred.dev/cleanup'] } });
+      term.api.remove(ROBOT);
+      await term.decide();
+      expect(stateOf(term)).to.not.equal(former);
+      expect(intentOf(term)).to.deep.include({ uid: 'uid-new', content: undefined });
+      expect(term.enqueued).to.have.members(EVERYWHERE);
+      await work(term);
+      expect(stateOf(term)?.secrets.counters()).to.deep.include({ desired: 2, synced: 2 });
+    });
+  });
+});
