@@ -3,7 +3,7 @@ import { LABEL } from '../api/names.ts';
 import type { CredentialRecord, SecretRecord } from '../api/records.ts';
 import { type OnChange, Store, type View } from '../kube/store.ts';
 import type { WatchSet } from '../kube/watch-set.ts';
-import type { Key } from '../queue/keys.ts';
+import type { Key, KeyOf } from '../queue/keys.ts';
 
 /**
  * The observed Secrets: those that the operator manages, and those that have the name of a pull secret. There are two implementations, one
@@ -23,8 +23,8 @@ export interface SecretIndex {
   readonly knowsWatchedNamesOnly: boolean;
   /** The same for one namespace only, for the key of a tenant's credential. */
   watchNamesIn(owner: Key, namespace: string, names: readonly string[]): void;
-  /** Watches these names, which accounts have recorded, so that `isKnown` becomes true for them. */
-  watchRecorded(owner: Key, names: readonly string[]): void;
+  /** Watches these names, which the accounts of one namespace have recorded, so that `isKnown` becomes true for them. */
+  watchRecorded(owner: KeyOf<'accounts'>, names: readonly string[]): void;
   /** Whether a managed Secret of that name, if there is one, has been observed. */
   isKnown(namespace: string, name: string): boolean;
   /** Every watch that shows Secrets of that name, in all namespaces or in one. */
@@ -119,7 +119,13 @@ export function secretsByName(named: NamedSecrets): SecretIndex {
     watchNames: (owner, names) => named.keepFor(owner, names),
     knowsWatchedNamesOnly: true,
     watchNamesIn: watchNamesIn(named),
-    watchRecorded: (owner, names) => named.keepFor(owner, names.filter(isSecretName).slice(0, MAX_RECORDED_WATCHES)),
+    watchRecorded(owner, names) {
+      const watched = names.filter(isSecretName).slice(0, MAX_RECORDED_WATCHES);
+      named.keepFor(
+        owner,
+        watched.map((name) => recordedKey(named, owner.namespace, name)),
+      );
+    },
     isKnown: (namespace, name) => (named.view(name)?.synced || named.view(nameKey(name, namespace))?.synced) ?? false,
     watchesOf: (name, namespace) => [named.view(nameKey(name, namespace))],
     watchOf: (name, namespace) => named.view(nameKey(name, namespace)),
@@ -127,6 +133,17 @@ export function secretsByName(named: NamedSecrets): SecretIndex {
     applyOwnWrite: (record) => applyToBoth(named, record, (key) => named.applyOwnWrite(key, record)),
     dropGone: (gone) => applyToBoth(named, gone, (key) => named.dropGone(key, gone)),
   };
+}
+
+/**
+ * One watch in all namespaces serves the accounts of all of them. But the operator may list the names of tenants' credentials in their
+ * namespaces only: such a watch is there already, or the one in all namespaces fails.
+ */
+function recordedKey(named: NamedSecrets, namespace: string, name: string): string {
+  const everywhere = named.view(name);
+  const isRefused = everywhere?.error !== undefined && !everywhere.synced;
+  const inNamespace = nameKey(name, namespace);
+  return isRefused || named.view(inNamespace) ? inNamespace : name;
 }
 
 /** The names, other than the current one, of the credential's Secrets now and when its status was last written. */

@@ -60,6 +60,43 @@ describe('The reconciler of ServiceAccounts', () => {
     expect(term.api.writes).to.have.lengthOf(1);
   });
 
+  describe('with --source-namespaces, where the operator may list the Secrets of a tenant in its namespace only,', () => {
+    /** The account has the name of a tenant's credential that is gone with its Secret. Nobody may list that name in all namespaces. */
+    function leftBehind(): Term {
+      const term = reconcilers(['regcred-system']);
+      term.given.namespace('shop');
+      term.given.account('shop', 'default');
+      term.api.change(DEFAULT, { imagePullSecrets: [{ name: 'robot' }], metadata: { annotations: { [ANNOTATION.pullSecrets]: 'robot' } } });
+      term.cluster.named.failing.set('robot', new KubeError('secrets "robot" is forbidden at the cluster scope', 403));
+      term.cluster.deliver();
+      return term;
+    }
+    const credential = { kind: 'NamespacedRegistryCredential', namespace: 'shop', name: 'robot' } as const;
+    const secretKey = { kind: 'secret', credential, namespace: 'shop' } as const;
+
+    it('removes a recorded name without an owner, and watches it in the namespace', async () => {
+      const term = leftBehind();
+      for (let round = 0; round < 3; round++) {
+        await term.run.accounts();
+        term.cluster.deliver();
+      }
+      expect(list(term)).to.deep.equal({ names: [], recorded: undefined });
+    });
+
+    it('does so also if the credential of the tenant stops its own watch of the name first', async () => {
+      const term = leftBehind();
+      term.cluster.observed.secrets.watchNamesIn(secretKey, 'shop', ['robot']);
+      term.cluster.deliver();
+      term.given.credential('acme'); // While it is not decided, the owner of the name is unknown, and the account keeps it.
+      term.cluster.deliver();
+      await term.run.accounts();
+      expect(list(term).names).to.deep.equal(['robot']);
+      expect(term.cluster.named.keys).to.deep.equal(['shop/robot']);
+      term.cluster.observed.secrets.watchNamesIn(secretKey, 'shop', []);
+      expect(term.cluster.named.keys).to.deep.equal(['shop/robot']);
+    });
+  });
+
   it('notes which accounts it has written, because not every account says when its list changed', async () => {
     const term = await decided({ acme: { serviceAccounts: { names: ['*'] } } }, ['default', 'builder']);
     term.api.refuse = (write) => (write.endsWith('/builder') ? busy() : undefined);
