@@ -20,7 +20,8 @@ export interface CredentialRecord extends ObjectRecord {
   readonly finalizers: readonly string[];
   /** The value of the annotation `regcred.dev/check-now`. */
   readonly checkNow?: string;
-  readonly deleting: boolean;
+  /** Whether it has a deletionTimestamp; so on every record. */
+  readonly terminating: boolean;
   /** Of a namespaced kind, too, each reference names its namespace, and spec.namespaces is set. */
   readonly spec: RegistryCredentialSpec;
   readonly status: RegistryCredentialStatus | undefined;

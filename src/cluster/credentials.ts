@@ -27,7 +27,7 @@ export function readCredential(object: KubeObject): CredentialRecord {
     createdAt: createdAt(object),
     finalizers: metadata.finalizers ?? [],
     ...(checkNow !== undefined && { checkNow }),
-    deleting: isTerminating(object),
+    terminating: isTerminating(object),
     spec: located({ ...spec, verification: spec.verification ?? VERIFICATION }, identity),
     status: object.status as RegistryCredentialStatus | undefined,
   };

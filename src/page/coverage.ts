@@ -191,7 +191,7 @@ export class Coverage {
 }
 
 function viewOf(credential: CredentialRecord): CredentialView {
-  const { kind, namespace, name, status, spec, deleting } = credential;
+  const { kind, namespace, name, status, spec, terminating } = credential;
   const { lastTransitionTime: since, ...ready } = readyOf(credential);
   return {
     kind,
@@ -201,7 +201,7 @@ function viewOf(credential: CredentialRecord): CredentialView {
     secretName: secretNameOf(credential),
     statusCommand: statusCommand(credential),
     checkCommand: checkCommand(credential),
-    isDeleting: deleting,
+    isDeleting: terminating,
     isSuspended: spec.suspend,
     ready: { type: 'Ready', status: ready.status, reason: ready.reason, message: ready.message, since },
     conditions: (status?.conditions ?? []).map(conditionView),

@@ -36,7 +36,7 @@ export function keepWatches(watches: Watches, key: KeyOf<'credential'>, credenti
     const watch = observed.secrets.watchOf(name);
     return watch?.synced || watch?.error !== undefined;
   });
-  const isCurrentKnown = current?.synced || (credential.deleting && current?.error !== undefined);
+  const isCurrentKnown = current?.synced || (credential.terminating && current?.error !== undefined);
   return { isKnown: (isCurrentKnown ?? false) && areFormerKnown, error: current?.synced ? undefined : current?.error };
 }
 

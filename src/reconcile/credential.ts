@@ -31,7 +31,7 @@ export async function reconcileCredential(reconciler: CredentialReconciler, key:
   // Before anything else: without the finalizer, nothing that is created later would be cleaned up.
   if (lacksFinalizer(reconciler, { ...credential, tenant }, notServed !== undefined)) return addFinalizer(reconciler, credential);
 
-  const isLeaving = credential.deleting || notServed !== undefined;
+  const isLeaving = credential.terminating || notServed !== undefined;
   const names = keepWatches(reconciler, key, credential, isLeaving);
   const last = states.intentOf(credential);
   // A credential that was deleted and created again has no previous intent.

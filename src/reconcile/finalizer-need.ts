@@ -16,7 +16,7 @@ type Need = Pick<CredentialReconciler, 'observed' | 'states'>;
 export function lacksFinalizer(need: Need, credential: CredentialRecord & Selecting, isNotServed: boolean): boolean {
   if (credential.finalizers.includes(FINALIZER)) return false;
   if (!isNamespaced(credential)) return true;
-  return !credential.deleting && !isNotServed && !credential.spec.suspend && selectsOthers(need, credential);
+  return !credential.terminating && !isNotServed && !credential.spec.suspend && selectsOthers(need, credential);
 }
 
 /** Nothing of a namespaced credential is in another namespace any more, and nothing is desired there. */

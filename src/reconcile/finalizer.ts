@@ -68,6 +68,6 @@ function reportRejected(reconciler: FinalizerWriter, credential: CredentialRecor
 function block({ states, reporter, now }: FinalizerWriter, credential: CredentialRecord): void {
   const state = states.stateOf(credential) ?? states.setState(credential, new CredentialState(now(), credential.generation));
   state.generation = credential.generation;
-  state.blocked = contestedFinalizers(credential.name, credential.deleting);
+  state.blocked = contestedFinalizers(credential.name, credential.terminating);
   reporter.touch(credential);
 }

@@ -91,7 +91,7 @@ function claimOf(intent: Intent, namespace: NamespaceRecord, holds: boolean): Ri
 /** The claim of a credential that no run has decided on yet. One that is blocked may stay so for long. */
 function claimBefore({ observed, states }: SecretObserver, credential: CredentialRecord, namespace: NamespaceRecord): Rival['claim'] {
   const state = states.stateOf(credential);
-  if (credential.deleting || credential.spec.suspend || state?.blocked || state?.notServed) return 'none';
+  if (credential.terminating || credential.spec.suspend || state?.blocked || state?.notServed) return 'none';
   return selectsNamespace({ ...credential, tenant: observed.credentials.tenantOf(credential.namespace) }, namespace) ? 'undecided' : 'none';
 }
 

@@ -24,7 +24,7 @@ export async function reconcileState(reconciler: StateReconciler, key: KeyOf<'st
   const credential = credentials.get(key.credential.namespace, key.credential.name);
   if (!credential && isNamespaced(key.credential)) return deleteStates(reconciler, key);
   const memory = states.stateOf(key.credential)?.memory;
-  if (!credential || credential.deleting || !memory) return undefined;
+  if (!credential || credential.terminating || !memory) return undefined;
   const text = serializeMemory(memory);
   const record = stateSecrets.get(stateNamespace, stateSecretName(credential.uid));
   if (record?.text === text) {

@@ -46,7 +46,7 @@ function reportedCredential(states: CredentialStates, { credentials }: ObservedC
   const state = states.stateOf(ref);
   const credential = credentials.get(ref.namespace, ref.name);
   const intent = states.intentOf(ref);
-  if (!state || !credential || (credential.deleting && !(intent && isEnding(intent)))) return undefined;
+  if (!state || !credential || (credential.terminating && !(intent && isEnding(intent)))) return undefined;
   return { state, credential, intent };
 }
 
@@ -60,7 +60,7 @@ function factsOf(
   return {
     generation: state.generation,
     ref: refOf(credential),
-    notServed: credential.deleting ? undefined : state.notServed,
+    notServed: credential.terminating ? undefined : state.notServed,
     secretName,
     mode: intent?.mode ?? 'sync',
     isSuspended: credential.spec.suspend,

@@ -119,9 +119,9 @@ describe('The policy that adds pull secrets to new pods', () => {
 
     before(async () => {
       for (const [name, labels] of Object.entries(NAMESPACES)) await makeNamespace(name, labels, Object.keys(ACCOUNTS));
-      for (const [index, { spec, deleting }] of Object.values(CASES).entries()) {
+      for (const [index, { spec, terminating }] of Object.values(CASES).entries()) {
         await makeCredential(nameOf(index), spec, { finalizers: ['test.example.com/stays'] });
-        if (deleting) await api.call('DELETE', `${CREDENTIALS}/${nameOf(index)}`);
+        if (terminating) await api.call('DELETE', `${CREDENTIALS}/${nameOf(index)}`);
       }
       await seen();
       for (const { name, namespace, account } of PODS) {

@@ -31,7 +31,7 @@ export const credential = (mods: WithSpec<CredentialRecord> = {}): CredentialRec
   createdAt: 0,
   generation: 1,
   finalizers: ['regcred.dev/cleanup'],
-  deleting: false,
+  terminating: false,
   status: undefined,
   ...mods,
   spec: spec(mods.spec),

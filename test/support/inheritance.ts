@@ -27,7 +27,7 @@ export const ACCOUNTS: Record<string, Labels> = {
 
 export interface Case {
   readonly spec: Partial<RegistryCredentialSpec>;
-  readonly deleting?: true;
+  readonly terminating?: true;
   /** The pods that inherit, as NAMESPACE or NAMESPACE/SERVICEACCOUNT. */
   readonly pods: readonly string[];
   /** The result at admission, if it differs: admission cannot see the labels of ServiceAccounts. */
@@ -132,7 +132,7 @@ export const CASES: Record<string, Case> = {
     pods: ['shop'],
   },
   'a suspended credential selects none': { spec: { namespaces: { names: ['*'] }, suspend: true }, pods: [] },
-  'a deleted credential selects none': { spec: { namespaces: { names: ['*'] } }, deleting: true, pods: [] },
+  'a deleted credential selects none': { spec: { namespaces: { names: ['*'] } }, terminating: true, pods: [] },
   'podInjection None selects none': { spec: { namespaces: { names: ['*'] }, podInjection: 'None' }, pods: [] },
 };
 

@@ -48,8 +48,8 @@ function injectedNames({ account: name }: Pod, { namespace, credentials, secrets
     .map(secretNameOf);
 }
 
-const isInjected = ({ deleting, spec, status }: CredentialRecord): boolean =>
-  !deleting &&
+const isInjected = ({ terminating, spec, status }: CredentialRecord): boolean =>
+  !terminating &&
   !spec.suspend &&
   spec.podInjection === 'Append' &&
   (status?.conditions?.some(({ type, status }) => type === CONDITION.podInjection && status === 'True') ?? false);

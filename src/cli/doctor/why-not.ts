@@ -31,9 +31,9 @@ export const whyNot = (credential: CredentialRecord, pod: Pod, surroundings: Sur
 
 /** Its spec does not select this namespace, or the operator does not sync it at present. */
 export function whyNotSelected(credential: CredentialRecord, where: string, { namespace, secrets }: Surroundings): WhyNot | undefined {
-  const { deleting, spec } = credential;
+  const { terminating, spec } = credential;
   const subject = formatCredential(credential);
-  if (deleting)
+  if (terminating)
     return {
       reason: 'Deleting',
       message: `${subject} is being deleted.`,

@@ -49,7 +49,7 @@ export function cellOf({ credential, namespace, secret, accounts, failure }: Cel
     if (isOurs && verdict !== 'terminating' && !credential.spec.suspend) return { state: 'pending', because: 'removal' };
     return { state: verdict === 'opted-out' || verdict === 'not-accepted' ? verdict : 'not-selected', verdict };
   }
-  if (credential.deleting) return { state: 'pending', because: 'deleting' };
+  if (credential.terminating) return { state: 'pending', because: 'deleting' };
   if (!secret.known) return { state: 'unknown', why: secret.why };
   if (secret.value === undefined) return { state: 'pending', because: 'no secret' };
   if (!isOurs) return othersCell(credential, ownerOf(secret.value));

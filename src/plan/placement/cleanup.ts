@@ -78,10 +78,10 @@ export function planCleanup(observed: CleanupObserved, choice: CleanupChoice, ch
   const remaining = observed.credentials.filter(({ uid }) => uids.has(uid));
   const withFinalizer = remaining.filter(({ finalizers }) => finalizers.includes(FINALIZER));
   const [early, late] = [true, false].map((isEarly) =>
-    remaining.filter((one) => !one.deleting && !one.finalizers.includes(FINALIZER) && isNamespaced(one) === isEarly),
+    remaining.filter((one) => !one.terminating && !one.finalizers.includes(FINALIZER) && isNamespaced(one) === isEarly),
   ) as [CredentialRecord[], CredentialRecord[]];
   return {
-    deletions: [...withFinalizer.filter(({ deleting }) => !deleting), ...early].map(deletionOf),
+    deletions: [...withFinalizer.filter(({ terminating }) => !terminating), ...early].map(deletionOf),
     removals,
     finish: [...withFinalizer.map(finalizerRemoval), ...late.map(deletionOf)],
   };
@@ -197,7 +197,7 @@ function accountRemovals(
 }
 
 /** The intent that the credential has once it is deleted. */
-const deletedIntentOf = (credential: CredentialRecord): Intent => intentOf({ ...credential, deleting: true }, undefined);
+const deletedIntentOf = (credential: CredentialRecord): Intent => intentOf({ ...credential, terminating: true }, undefined);
 
 /** The intent of a credential that no longer exists, reconstructed from its Secret. */
 const intentOfLeftOver = (secret: SecretRecord): Intent => ({

@@ -67,7 +67,7 @@ export const isEnding = ({ mode }: Pick<Intent, 'mode'>): boolean => mode === 'c
 export const leavesReferencesUnchanged = ({ mode }: Pick<Intent, 'mode'>): boolean => mode === 'suspend' || mode === 'retain';
 
 /** Deleted, and the operator's cleanup is over: its finalizer is gone. The finalizer of another controller may still keep the object. */
-export const isFinalized = ({ deleting, finalizers }: CredentialRecord): boolean => deleting && !finalizers.includes(FINALIZER);
+export const isFinalized = ({ terminating, finalizers }: CredentialRecord): boolean => terminating && !finalizers.includes(FINALIZER);
 
 /** Whether the credential may be placed in its own namespace only: without a finalizer, nothing elsewhere could be cleaned up. */
 const isConfined = (credential: CredentialRecord): boolean => isNamespaced(credential) && !credential.finalizers.includes(FINALIZER);
@@ -76,7 +76,7 @@ const isConfined = (credential: CredentialRecord): boolean => isNamespaced(crede
 export const mayActOnOthersIn = (intent: CredentialRef, namespace: string): boolean => !isNamespaced(intent) || isHome(intent, namespace);
 
 /** Whether the operator currently evicts stuck pods for this credential. */
-export const wantsPodRecovery = (credential: Pick<CredentialRecord, 'deleting' | 'spec'>): boolean =>
+export const wantsPodRecovery = (credential: Pick<CredentialRecord, 'terminating' | 'spec'>): boolean =>
   modeOf(credential) === 'sync' && credential.spec.podRecovery === 'Recreate';
 
 /**
@@ -102,7 +102,7 @@ const isSameBesidesContent = (a: Intent, b: Intent) =>
   a.tenant?.value === b.tenant?.value &&
   JSON.stringify(a.spec) === JSON.stringify(b.spec);
 
-function modeOf({ deleting, spec }: Pick<CredentialRecord, 'deleting' | 'spec'>): Intent['mode'] {
-  if (deleting) return spec.deletionPolicy === 'Retain' ? 'retain' : 'cleanup';
+function modeOf({ terminating, spec }: Pick<CredentialRecord, 'terminating' | 'spec'>): Intent['mode'] {
+  if (terminating) return spec.deletionPolicy === 'Retain' ? 'retain' : 'cleanup';
   return spec.suspend ? 'suspend' : 'sync';
 }

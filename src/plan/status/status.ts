@@ -148,7 +148,7 @@ function formatUnmatched({ unmatched: parts = [], ref }: Pick<StatusFacts, 'unma
 function formatNotAccepting(parts: readonly string[], { namespace }: CredentialRef): string {
   const more = parts.length > 5 ? ` and ${parts.length - 5} more` : '';
   const subject = parts.length === 1 ? 'This entry of spec.namespaces matches' : 'These entries of spec.namespaces match';
-  return ` ${subject} no namespace that accepts credentials from ${namespace}: ${parts.slice(0, 5).join(', ')}${more}. An administrator of such a namespace can accept them with the annotation regcred.dev/accept-from: ${namespace}.`;
+  return ` ${subject} no namespace that accepts credentials from ${namespace}: ${parts.slice(0, 5).join(', ')}${more}. To accept them, an administrator of such a namespace adds ${namespace} to its annotation regcred.dev/accept-from.`;
 }
 
 const rowOf = ({ namespace, kind, name, reason, message }: FailureRow): FailureRow => ({

@@ -187,7 +187,7 @@ describe('The rules for new pods', () => {
         others: [namespace({ name: 'shop', acceptFrom: ['team-a'], terminating: true })],
         want: ['team-a'],
       },
-      'nowhere, if it is being deleted': { others: [], mods: { deleting: true }, want: [] },
+      'nowhere, if it is being deleted': { others: [], mods: { terminating: true }, want: [] },
       'nowhere, if 32 older ones of its namespace are served': { others: [], mods: { createdAt: 99 }, want: [] },
     };
     for (const [where, { others, mods, want }] of Object.entries(cases)) {

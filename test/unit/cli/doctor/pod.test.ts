@@ -185,7 +185,7 @@ describe('The doctor finds about a pod', () => {
     },
     'that the credential is being deleted': {
       pod: noList,
-      around: around({ credentials: found([acme({ deleting: true })]) }, []),
+      around: around({ credentials: found([acme({ terminating: true })]) }, []),
       want: 'wrong Credential Deleting',
     },
     'of two credentials, what is wrong with the one that selects its namespace': {
@@ -387,8 +387,8 @@ describe('The doctor finds about a pod', () => {
   });
 
   it('for a template, the names that the policy adds in a real API server, and no others', () => {
-    for (const [what, { spec, deleting = false, pods, atAdmission = pods }] of Object.entries(CASES)) {
-      const injecting = acme({ spec, deleting, status: { conditions: [READY, INJECTING] } });
+    for (const [what, { spec, terminating = false, pods, atAdmission = pods }] of Object.entries(CASES)) {
+      const injecting = acme({ spec, terminating, status: { conditions: [READY, INJECTING] } });
       const injected = PODS.filter(({ namespace, account }) => {
         const world = around({ namespace: found(namespace), account: found(account), credentials: found([injecting]) });
         return (

@@ -50,7 +50,7 @@ describe('The cell of a credential in a namespace', () => {
       'pending',
       /no longer selects/,
     ],
-    'is pending while the credential is being deleted': [{ credential: credential({ deleting: true }) }, 'pending', /being deleted/],
+    'is pending while the credential is being deleted': [{ credential: credential({ terminating: true }) }, 'pending', /being deleted/],
     'is failed if the status reports so, whatever is there': [{ failure: failure('Forbidden') }, 'failed', /sample message of Forbidden/],
     'is a conflict if the status reports one': [{ failure: failure('SecretExists') }, 'conflict', /sample message of SecretExists/],
     'is a conflict if the Secret is of another user, also beyond the failures that the status lists': [

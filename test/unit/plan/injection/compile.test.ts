@@ -167,7 +167,7 @@ describe('The rules for new pods', () => {
       credential({ name: 'beta' }),
       credential({ name: 'acme' }),
       credential({ name: 'suspended', spec: { suspend: true } }),
-      credential({ name: 'deleted', deleting: true }),
+      credential({ name: 'deleted', terminating: true }),
       credential({ name: 'off', spec: { podInjection: 'None' } }),
       credential({ name: 'labels-only', spec: { serviceAccounts: { names: [], selector: {} } } }),
     ];

@@ -92,7 +92,7 @@ describe('A cleanup', () => {
       want: ['delete-credential acme', 'account shop/default without acme', 'delete-secret shop/acme', 'remove-finalizer acme'],
     },
     'continues with a credential that is already being deleted': {
-      observed: found({ credentials: [credential({ deleting: true })] }),
+      observed: found({ credentials: [credential({ terminating: true })] }),
       want: ['account shop/default without acme', 'delete-secret shop/acme', 'remove-finalizer acme'],
     },
     "deletes a credential without the operator's finalizer last, because nothing would keep it": {

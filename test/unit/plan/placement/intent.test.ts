@@ -7,13 +7,13 @@ describe('A RegistryCredential', () => {
     'has its Secret placed under its own name': [{}, {}],
     'has its Secret placed under spec.secretName': [{ spec: { secretName: 'pull' } }, { secretName: 'pull', spec: { secretName: 'pull' } }],
     'that is suspended has nothing changed': [{ spec: { suspend: true } }, { mode: 'suspend', spec: { suspend: true } }],
-    'that is deleted has everything removed': [{ deleting: true }, { mode: 'cleanup' }],
+    'that is deleted has everything removed': [{ terminating: true }, { mode: 'cleanup' }],
     'that is deleted under Retain has everything retained without an owner': [
-      { deleting: true, spec: { deletionPolicy: 'Retain' } },
+      { terminating: true, spec: { deletionPolicy: 'Retain' } },
       { mode: 'retain', spec: { deletionPolicy: 'Retain' } },
     ],
     'that is deleted while it is suspended has everything removed': [
-      { deleting: true, spec: { suspend: true } },
+      { terminating: true, spec: { suspend: true } },
       { mode: 'cleanup', spec: { suspend: true } },
     ],
   };
@@ -25,7 +25,7 @@ describe('A RegistryCredential', () => {
     'with podRecovery Recreate': [{ spec: { podRecovery: 'Recreate' } }, true],
     'with podRecovery None': [{ spec: { podRecovery: 'None' } }, false],
     'that is suspended': [{ spec: { podRecovery: 'Recreate', suspend: true } }, false],
-    'that is deleted': [{ spec: { podRecovery: 'Recreate' }, deleting: true }, false],
+    'that is deleted': [{ spec: { podRecovery: 'Recreate' }, terminating: true }, false],
   };
   for (const [what, [mods, want]] of Object.entries(recovery)) {
     it(`${what} ${want ? 'has' : 'does not have'} stuck pods evicted`, () => expect(wantsPodRecovery(credential(mods))).to.equal(want));

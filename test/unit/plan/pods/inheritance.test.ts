@@ -5,9 +5,9 @@ import { credential, type spec } from '../../../support/builders.ts';
 import { CASES, inherits, PODS } from '../../../support/inheritance.ts';
 
 describe('According to the plan,', () => {
-  for (const [what, { spec, deleting = false, pods }] of Object.entries(CASES)) {
+  for (const [what, { spec, terminating = false, pods }] of Object.entries(CASES)) {
     it(what, () => {
-      const inherit = PODS.filter(({ namespace, account }) => inherits(credential({ spec, deleting }), namespace, account));
+      const inherit = PODS.filter(({ namespace, account }) => inherits(credential({ spec, terminating }), namespace, account));
       expect(inherit.map(({ name }) => name)).to.have.members([...pods]);
     });
   }
