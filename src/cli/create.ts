@@ -7,7 +7,7 @@ import { CommandError, type CommandIo, type CommandResult } from './command-io.t
 import { askHelper } from './docker-credential-helper.ts';
 import { formatServerName, helperQuestionsFor, pickEntries } from './docker-login.ts';
 import { EXIT } from './exit-codes.ts';
-import { credentialManifest, type Placing, refusals, type Source, sourceSecret, type VerificationMode } from './manifests.ts';
+import { type CredentialOptions, credentialManifest, refusals, type Source, sourceSecret, type VerificationMode } from './manifests.ts';
 import { type Format, formatObjects } from './output.ts';
 
 export interface CreateFlags extends CloudFlags {
@@ -55,7 +55,7 @@ function homeOf({ namespaced, namespace }: CreateFlags): { readonly namespace?: 
  */
 export async function create(name: string, flags: CreateFlags, io: CommandIo): Promise<CommandResult> {
   const namespaced = homeOf(flags);
-  const placing: Placing = {
+  const options: CredentialOptions = {
     name,
     namespaced,
     secretNamespace: namespaced ? (flags.namespace ?? 'default') : flags.secretNamespace,
@@ -66,16 +66,16 @@ export async function create(name: string, flags: CreateFlags, io: CommandIo): P
     verification: flags.verification,
   };
   const { source, notes } = await readInput(name, flags, io);
-  const refused = refusals(placing, source);
+  const refused = refusals(options, source);
   if (refused.length > 0) throw new CommandError(refused);
-  const credential = credentialManifest(placing, source);
+  const credential = credentialManifest(options, source);
   if (source.kind === 'token') {
-    const role = source.account ? tokenRole({ ...placing.namespaced, ...source.account }, OPERATOR_NAMESPACE) : [];
+    const role = source.account ? tokenRole({ ...options.namespaced, ...source.account }, OPERATOR_NAMESPACE) : [];
     return { output: await formatObjects([...role, credential], flags.output), notes, exitCode: EXIT.ok };
   }
   if (source.kind === 'elsewhere') return { output: await formatObjects([credential], flags.output), notes, exitCode: EXIT.ok };
-  const output = await formatObjects([sourceSecret(placing, source), credential], flags.output);
-  return { output, notes: [...notes, warnAboutPlainText(placing)], exitCode: EXIT.ok };
+  const output = await formatObjects([sourceSecret(options, source), credential], flags.output);
+  return { output, notes: [...notes, warnAboutPlainText(options)], exitCode: EXIT.ok };
 }
 
 /** Reads the credentials from where the flags say. It refuses flags that do not fit together before it reads anything. */
@@ -154,7 +154,7 @@ const dockerConfigFile = (path: string): Promise<Buffer> =>
     throw new CommandError(`${path}: ${why}. Run docker login first, or name the file that it wrote: --from-docker-config=FILE.`);
   });
 
-const warnAboutPlainText = ({ namespaced, secretNamespace, secretName }: Placing) =>
+const warnAboutPlainText = ({ namespaced, secretNamespace, secretName }: CredentialOptions) =>
   `Warning: the Secret ${namespaced && namespaced.namespace === undefined ? '' : `${secretNamespace}/`}${secretName} above holds a password in plain text: base64 is not encryption. Pipe it into kubectl apply -f -. In Git, encrypt it (Sealed Secrets, SOPS), or leave it out with --without-secret and let External Secrets create it.`;
 
 /** Removes one line end at the end: `echo` and editors add it, and no password has it. */

@@ -19,15 +19,15 @@ export function credentialName(argument: string): string {
   throw new CommandError(`${argument}: this command takes names of RegistryCredentials, not of ${kind}. Write NAME or regcred/NAME.`);
 }
 
-type Named = Pick<CredentialRef, 'kind' | 'namespace' | 'name'>;
+type NamedCredential = Pick<CredentialRef, 'kind' | 'namespace' | 'name'>;
 
 /** A credential as an argument of a command: `acme`, or `acme -n team-a`. */
-export const argumentsFor = (credential: Named): string =>
+export const argumentsFor = (credential: NamedCredential): string =>
   isNamespaced(credential) ? `${credential.name} -n ${credential.namespace}` : credential.name;
 
 /** Where a person finds everything about a credential. */
-export const seeStatus = (credential: Named): string => `kubectl regcred status ${argumentsFor(credential)} shows its status.`;
+export const seeStatus = (credential: NamedCredential): string => `kubectl regcred status ${argumentsFor(credential)} shows its status.`;
 
 /** The command that opens the credential in an editor. */
-export const editCommand = (credential: Named): string =>
+export const editCommand = (credential: NamedCredential): string =>
   `kubectl edit ${isNamespaced(credential) ? 'nregcred' : 'regcred'} ${argumentsFor(credential)}`;

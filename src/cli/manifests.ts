@@ -13,7 +13,7 @@ import { formatServerName } from './docker-login.ts';
 import { brokenRule, RULES } from './rules.ts';
 
 /** The names of the objects, and what the credential selects. */
-export interface Placing {
+export interface CredentialOptions {
   readonly name: string;
   /** A credential of a namespace; without a name, of the one that kubectl applies it to. Undefined: a cluster-scoped one. */
   readonly namespaced: { readonly namespace?: string } | undefined;
@@ -50,8 +50,8 @@ export interface SourceSecret {
 }
 
 /** The source Secret, with the password in it: print it only where the user asked for it. */
-export function sourceSecret(placing: Placing, source: Exclude<Source, { kind: 'elsewhere' | 'token' }>): SourceSecret {
-  const metadata = { name: placing.secretName, ...(placing.namespaced ?? { namespace: placing.secretNamespace }) };
+export function sourceSecret(options: CredentialOptions, source: Exclude<Source, { kind: 'elsewhere' | 'token' }>): SourceSecret {
+  const metadata = { name: options.secretName, ...(options.namespaced ?? { namespace: options.secretNamespace }) };
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata } as const;
   switch (source.kind) {
     case 'login': {
@@ -68,9 +68,9 @@ export function sourceSecret(placing: Placing, source: Exclude<Source, { kind: '
 }
 
 /** The credential of either kind. It names the source, and holds no password. */
-export function credentialManifest(placing: Placing, source: Source) {
-  const { name, namespaced, namespaces, serviceAccounts, probeImage, verification } = placing;
-  const secretRef = { ...(!namespaced && { namespace: placing.secretNamespace }), name: placing.secretName };
+export function credentialManifest(options: CredentialOptions, source: Source) {
+  const { name, namespaced, namespaces, serviceAccounts, probeImage, verification } = options;
+  const secretRef = { ...(!namespaced && { namespace: options.secretNamespace }), name: options.secretName };
   const servers = source.kind === 'login' ? [source.server] : source.servers;
   const registries = servers.map((server) => ({
     server: serverAsWritten(server),
@@ -89,29 +89,29 @@ export function credentialManifest(placing: Placing, source: Source) {
 }
 
 /** What the API server or the operator would refuse: messages that name the flags. */
-export function refusals(placing: Placing, source: Source): string[] {
+export function refusals(options: CredentialOptions, source: Source): string[] {
   const servers = source.kind === 'login' ? [source.server] : source.servers;
-  const broken = brokenFlags(placing, servers);
+  const broken = brokenFlags(options, servers);
   if (broken.length > 0) return broken;
-  const conflicts = [...(source.kind === 'token' ? [] : nameConflicts(placing, source)), ...unusableProbeImage(placing, servers)];
+  const conflicts = [...(source.kind === 'token' ? [] : nameConflicts(options, source)), ...unusableProbeImage(options, servers)];
   if (source.kind === 'elsewhere' || source.kind === 'token') return [...conflicts, ...duplicateServers(servers)];
-  const { type, data } = sourceSecret(placing, source);
-  const secret = { ...NEW, name: placing.secretName, namespace: placing.secretNamespace, type, data };
+  const { type, data } = sourceSecret(options, source);
+  const secret = { ...NEW, name: options.secretName, namespace: options.secretNamespace, type, data };
   // A reference of a namespaced credential means its own namespace, which messages name.
-  const { spec } = credentialManifest({ ...placing, namespaced: undefined }, source);
+  const { spec } = credentialManifest({ ...options, namespaced: undefined }, source);
   const resolution = resolve(spec as RegistryCredentialSpec, '', () => ({ state: 'present', secret }));
   return resolution.state === 'invalid' ? [...conflicts, ...resolution.problems.map(({ message }) => message)] : conflicts;
 }
 
 /** What does not follow the rules of the CustomResourceDefinition. */
-function brokenFlags(placing: Placing, servers: readonly string[]): string[] {
+function brokenFlags(options: CredentialOptions, servers: readonly string[]): string[] {
   const values = [
-    ['NAME', RULES.secretName, [placing.name]],
+    ['NAME', RULES.secretName, [options.name]],
     ['--server', RULES.server, servers],
-    [placing.namespaced ? '--namespace' : '--secret-namespace', RULES.namespace, [placing.secretNamespace]],
-    ['--secret-name', RULES.secretName, [placing.secretName]],
-    ['--namespaces', RULES.namespaceGlob, placing.namespaces ?? []],
-    ['--service-accounts', RULES.serviceAccountGlob, placing.serviceAccounts ?? []],
+    [options.namespaced ? '--namespace' : '--secret-namespace', RULES.namespace, [options.secretNamespace]],
+    ['--secret-name', RULES.secretName, [options.secretName]],
+    ['--namespaces', RULES.namespaceGlob, options.namespaces ?? []],
+    ['--service-accounts', RULES.serviceAccountGlob, options.serviceAccounts ?? []],
   ] as const;
   const messages = values.flatMap(([flag, rule, texts]) =>
     texts.flatMap((text) => {
@@ -120,7 +120,7 @@ function brokenFlags(placing: Placing, servers: readonly string[]): string[] {
       return requirement === undefined ? [] : [`${flag} ${value}: ${requirement}.${flag === '--server' ? inLowerCase(text) : ''}`];
     }),
   );
-  return placing.namespaces?.length === 0 ? [...messages, "--namespaces is empty. Give names or globs; '*' means all."] : messages;
+  return options.namespaces?.length === 0 ? [...messages, "--namespaces is empty. Give names or globs; '*' means all."] : messages;
 }
 
 /** What to write if only capital letters are wrong; otherwise empty. */
@@ -131,19 +131,19 @@ function inLowerCase(server: string): string {
 }
 
 /** The copy must not have the name of the source in the same namespace. */
-function nameConflicts(placing: Placing, source: Source): string[] {
-  if (placing.secretName !== placing.name) return [];
-  const { namespaces } = credentialManifest(placing, source).spec;
+function nameConflicts(options: CredentialOptions, source: Source): string[] {
+  if (options.secretName !== options.name) return [];
+  const { namespaces } = credentialManifest(options, source).spec;
   if (namespaces === undefined)
-    return [`--secret-name ${placing.name}: the pull secret has the same name, and is in the same namespace. Choose another name.`];
-  if (!selects(namespaces, placing.secretNamespace)) return [];
+    return [`--secret-name ${options.name}: the pull secret has the same name, and is in the same namespace. Choose another name.`];
+  if (!selects(namespaces, options.secretNamespace)) return [];
   return [
-    `--secret-name ${placing.name}: the pull secret has the same name, and --namespaces selects ${placing.secretNamespace}, where the source is. Choose another name.`,
+    `--secret-name ${options.name}: the pull secret has the same name, and --namespaces selects ${options.secretNamespace}, where the source is. Choose another name.`,
   ];
 }
 
 /** A probe image belongs to one registry. The operator would only report a malformed one, and then ignore it. */
-function unusableProbeImage({ probeImage }: Placing, servers: readonly string[]): string[] {
+function unusableProbeImage({ probeImage }: CredentialOptions, servers: readonly string[]): string[] {
   if (probeImage === undefined) return [];
   const [server, ...more] = servers;
   if (server === undefined || more.length > 0)

@@ -54,6 +54,7 @@ export async function ask({ send }: CloudContext, call: Call, readCode: ReadCode
   throw refusal(call, reply, codeOf(call, reply, readCode));
 }
 
+/** Whether the HTTP status is 2xx. */
 export const isSuccess = ({ status }: Reply) => status >= 200 && status < 300;
 
 /** The error code in an answer, or `HTTP 503` for an answer without one. */

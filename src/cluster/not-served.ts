@@ -1,8 +1,8 @@
 import { isNotFound } from '../kube/errors.ts';
-import type { Following } from '../kube/follow.ts';
+import type { FollowContext } from '../kube/follow.ts';
 
 /** Reports no interruption for a kind that the cluster does not serve: many clusters lack it on purpose. */
-export function silentWhileNotServed(following: Following): Following {
+export function silentWhileNotServed(following: FollowContext): FollowContext {
   return {
     ...following,
     interrupted(target, error) {

@@ -1,7 +1,7 @@
 import { KIND, POD_POLICY } from '../api/names.ts';
 import type { ObjectRecord, PodPolicyState } from '../api/records.ts';
 import { classify, isNotFound } from '../kube/errors.ts';
-import { type Following, follow } from '../kube/follow.ts';
+import { type FollowContext, follow } from '../kube/follow.ts';
 import { identityOf, type KubeObject } from '../kube/object.ts';
 import { Store } from '../kube/store.ts';
 import type { WatchTarget } from '../kube/watch.ts';
@@ -31,11 +31,11 @@ function readPolicy(object: KubeObject): PolicyRecord {
 
 /** Watches the policy that adds pull secret names to new pods, and its binding. Knows whether the cluster has both. */
 export class PodPolicy {
-  readonly #following: Following;
+  readonly #following: FollowContext;
   readonly #onChange: () => void;
   readonly #stores: readonly Store<PolicyRecord>[];
 
-  constructor(following: Following, onChange: () => void) {
+  constructor(following: FollowContext, onChange: () => void) {
     this.#following = silentWhileNotServed(following); // Most clusters older than 1.36 do not serve the kind.
     this.#onChange = onChange;
     this.#stores = TARGETS.map(() => new Store<PolicyRecord>(() => onChange()));

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ObjectRecord } from '../api/records.ts';
 import type { Store } from './store.ts';
-import { type WatchEvent, type Watching, type WatchTarget, watch } from './watch.ts';
+import { type WatchContext, type WatchEvent, type WatchTarget, watch } from './watch.ts';
 
 /** What every watch of a store needs, apart from its target. */
-export interface Following extends Watching {
+export interface FollowContext extends WatchContext {
   /** Called at each interruption, and without an error when the watch has recovered. The watch retries by itself. */
   readonly interrupted: (target: WatchTarget<unknown>, error: unknown) => void;
   /** Called when an interruption has lasted for `outdatedAfterMs`, so that the store may be outdated. Called again when that is over. */
@@ -24,7 +24,7 @@ const OUTDATED_AFTER_MS = 60_000;
  * or may be outdated. Never rejects: after a fault of the program it lists again.
  */
 export async function follow<R extends ObjectRecord>(
-  following: Following,
+  following: FollowContext,
   target: WatchTarget<R>,
   store: Store<R>,
   signal: AbortSignal,
@@ -59,7 +59,7 @@ export async function follow<R extends ObjectRecord>(
 function acceptInto<R extends ObjectRecord>(
   store: Store<R>,
   event: WatchEvent<R>,
-  following: Following,
+  following: FollowContext,
   target: WatchTarget<R>,
   onStateChange: () => void,
 ): void {

@@ -100,6 +100,7 @@ export async function* list<R>(
   for await (const { items } of pages(kube, target, 'pages', signal)) for (const item of items) yield target.read(item);
 }
 
+/** The query parameters that select the objects. */
 export function selectors({ labelSelector, fieldSelector }: Selection): Record<string, string> {
   return { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
 }

@@ -1,5 +1,5 @@
 import type { ObjectRecord } from '../api/records.ts';
-import { type Following, follow } from './follow.ts';
+import { type FollowContext, follow } from './follow.ts';
 import { type OnChange, Store, type View } from './store.ts';
 import type { WatchTarget } from './watch.ts';
 
@@ -21,7 +21,7 @@ export interface WatchSetOptions<R extends ObjectRecord, O> {
 
 /** Watches that start and stop. Each one runs as long as at least one owner needs it. */
 export class WatchSet<R extends ObjectRecord, O> {
-  readonly #following: Following;
+  readonly #following: FollowContext;
   readonly #options: WatchSetOptions<R, O>;
   readonly #watched = new Map<string, Watched<R, O>>();
   /** By the id of an owner: the keys that it needs. */
@@ -29,7 +29,7 @@ export class WatchSet<R extends ObjectRecord, O> {
   /** By group: the keys that are watched. */
   readonly #groups = new Map<string, Set<string>>();
 
-  constructor(following: Following, options: WatchSetOptions<R, O>) {
+  constructor(following: FollowContext, options: WatchSetOptions<R, O>) {
     this.#following = following;
     this.#options = options;
   }

@@ -16,7 +16,7 @@ export interface WatchTarget<R> extends Selection {
 }
 
 /** What every watch needs apart from its target. */
-export interface Watching {
+export interface WatchContext {
   readonly kube: KubeClient;
   readonly timeline: Timeline;
   readonly retryMs: (attempt: number) => number;
@@ -65,7 +65,7 @@ type Lines = AsyncGenerator<WatchLine, void, undefined>;
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export async function* watch<R>(
-  { kube, timeline, retryMs, maxSilenceMs = MAX_SILENCE_MS, maxStreamedListMs = MAX_STREAMED_LIST_MS }: Watching,
+  { kube, timeline, retryMs, maxSilenceMs = MAX_SILENCE_MS, maxStreamedListMs = MAX_STREAMED_LIST_MS }: WatchContext,
   target: WatchTarget<R>,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent<R>, void, undefined> {

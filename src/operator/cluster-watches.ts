@@ -15,7 +15,7 @@ import { sourceTarget } from '../cluster/sources.ts';
 import { type StateRecord, stateSecretsTarget } from '../cluster/state-secrets.ts';
 import { type StoredToken, tokenSecretsTarget } from '../cluster/token-secrets.ts';
 import { classify } from '../kube/errors.ts';
-import { type Following, follow } from '../kube/follow.ts';
+import { type FollowContext, follow } from '../kube/follow.ts';
 import { Store } from '../kube/store.ts';
 import type { WatchTarget } from '../kube/watch.ts';
 import { WatchSet } from '../kube/watch-set.ts';
@@ -39,7 +39,7 @@ export interface WatchSettings {
 
 /** The watches of the whole lifetime and those of one leader term. A replica that does not lead watches too, so that a takeover is quick. */
 export class ClusterWatches {
-  readonly #following: Following;
+  readonly #following: FollowContext;
   readonly #dispatcher: Dispatcher;
   readonly #sourceNamespaces: readonly string[] | undefined;
   readonly #podPolicy: PodPolicy;
@@ -52,7 +52,7 @@ export class ClusterWatches {
   readonly #tokenSecrets: Store<StoredToken>;
   readonly #stateNamespace: string;
 
-  constructor(following: Following, dispatcher: Dispatcher, { sourceNamespaces, stateNamespace, tenantLabel }: WatchSettings) {
+  constructor(following: FollowContext, dispatcher: Dispatcher, { sourceNamespaces, stateNamespace, tenantLabel }: WatchSettings) {
     this.#following = following;
     this.#dispatcher = dispatcher;
     this.#sourceNamespaces = sourceNamespaces;

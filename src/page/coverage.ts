@@ -31,6 +31,7 @@ type Whole = Pick<Snapshot, 'credentials' | 'needs' | 'marks' | 'notices'>;
 /** The length of the timeline. */
 export const TIMELINE_MS = 90 * 86_400_000;
 
+/** What the page shows of the observed cluster. It computes only the rows and columns again that a change concerns. */
 export class Coverage {
   readonly #options: CoverageOptions;
   #observed: Observed | undefined;

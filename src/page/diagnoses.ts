@@ -13,6 +13,7 @@ interface Known {
   readonly diagnosis: Diagnosis | undefined;
 }
 
+/** What the doctor finds about the pods that wait for an image. It examines them one after the other, and remembers what it found. */
 export class Diagnoses {
   readonly #doctor: Pick<Doctor, 'pod'>;
   readonly #now: () => number;

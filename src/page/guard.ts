@@ -1,7 +1,7 @@
 /** Who may ask the page's server, and for what. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-export interface Asked {
+export interface PageRequest {
   readonly method: string;
   /** The path with its query. */
   readonly url: string;
@@ -9,7 +9,7 @@ export interface Asked {
   readonly origin: string | undefined;
 }
 
-export interface Expected {
+export interface PageAccess {
   readonly port: number;
   readonly token: string;
 }
@@ -25,7 +25,7 @@ const ROUTES: Readonly<Record<string, 'page' | 'stream' | 'namespace'>> = { '': 
  * address: with another name, a web page could reach the server through a DNS name that it controls (DNS rebinding). `Origin`, which a
  * browser sends with requests of scripts, must be the page itself.
  */
-export function judge({ method, url, host = '', origin }: Asked, { port, token }: Expected): Verdict {
+export function judge({ method, url, host = '', origin }: PageRequest, { port, token }: PageAccess): Verdict {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   if (!hosts.includes(host)) return refused(403, 'The Host header does not name this server. Open the address that the command printed.');
   if (origin !== undefined && origin !== `http://${host}`)

@@ -8,7 +8,7 @@ import { managedSecretsMetadata, unmanagedSecretsMetadata } from '../cluster/sec
 import { type PendingPod, waitingPodsTarget } from '../cluster/waiting-pods.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound, KubeError } from '../kube/errors.ts';
-import { type Following, follow } from '../kube/follow.ts';
+import { type FollowContext, follow } from '../kube/follow.ts';
 import { Store, type View } from '../kube/store.ts';
 import { Timeline } from '../kube/timeline.ts';
 import type { WatchTarget } from '../kube/watch.ts';
@@ -58,6 +58,7 @@ const retryMs = (attempt: number) => Math.min(LONGEST_RETRY_MS, 200 * 2 ** Math.
 /** All unmanaged Secrets of the names that are needed have one owner: the page. */
 const PAGE = 'page';
 
+/** The cluster as the person with this kubeconfig may see it. A kind that may not be listed stays empty, and a notice says so. */
 export class Observed {
   readonly #clusterScoped: Store<CredentialRecord>;
   readonly #namespaced: Store<CredentialRecord>;
@@ -66,7 +67,7 @@ export class Observed {
   readonly pods: Store<PendingPod>;
   readonly managed: Store<SecretRecord>;
   readonly #unmanaged: WatchSet<SecretRecord, string>;
-  readonly #following: Following;
+  readonly #following: FollowContext;
   readonly #listener: Listener;
   /** Since when each kind has its present state, in milliseconds since 1970. */
   readonly #since = new Map<string, number>();

@@ -5,6 +5,7 @@ import type { Change, Snapshot } from './messages.ts';
 /** How often the page hears that the connection is alive. It reports a lost connection after more than twice this time. */
 export const ALIVE_MS = 4_000;
 
+/** One open page: server-sent events with a snapshot first, and then the changes. */
 export class Stream {
   readonly #response: ServerResponse;
   readonly #timer: NodeJS.Timeout;

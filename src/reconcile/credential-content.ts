@@ -1,7 +1,7 @@
 import { refOf } from '../api/credential-ref.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import { type CredentialMemory, rememberedChecks } from '../plan/checks/credential-memory.ts';
-import { decideRelease, MAX_PENDING_MS, type Release, type Released, releasedContent } from '../plan/checks/release.ts';
+import { decideRelease, MAX_PENDING_MS, type Release, type ReleasedEntries, releasedContent } from '../plan/checks/release.ts';
 import { type Candidates, readCandidates, type TokenState } from '../plan/content/candidates.ts';
 import type { Content } from '../plan/content/content.ts';
 import { expiring } from '../plan/status/expiring.ts';
@@ -66,7 +66,7 @@ interface WhatToRemember {
   readonly candidates: ReadCandidates;
   readonly memory: CredentialMemory;
   readonly checked: ReturnType<typeof checkServers>;
-  readonly released: Released;
+  readonly released: ReleasedEntries;
 }
 
 /** Keeps what must survive a restart, and enqueues the key that writes it into the state Secret. */

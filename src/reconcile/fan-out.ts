@@ -1,7 +1,7 @@
 import { credentialId, refOf } from '../api/credential-ref.ts';
 import type { NamespaceRecord } from '../api/records.ts';
 import type { Intent } from '../plan/placement/intent.ts';
-import { exactNames, type Selecting, selectsNamespace } from '../plan/targets/targets.ts';
+import { exactNames, selectsNamespace, type TargetRules } from '../plan/targets/targets.ts';
 import type { Key } from '../queue/keys.ts';
 import { PRIORITY } from '../queue/queue.ts';
 import type { CredentialState } from '../status/credential-state.ts';
@@ -74,7 +74,7 @@ async function concernedNamespaces(observed: CredentialReconciler['observed'], {
 /** The namespaces that the spec can select, without a look at all of them if it lists exact names. */
 export function candidates(
   { namespaces }: Pick<CredentialReconciler['observed'], 'namespaces'>,
-  { spec }: Selecting,
+  { spec }: TargetRules,
 ): Iterable<NamespaceRecord> {
   const names = exactNames(spec);
   return names === undefined ? namespaces.all() : names.flatMap((name) => namespaces.get('', name) ?? []);

@@ -3,7 +3,7 @@ import { isHome, isNamespaced } from '../api/credential-ref.ts';
 import { FINALIZER } from '../api/names.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { Intent } from '../plan/placement/intent.ts';
-import { type Selecting, selectsNamespace } from '../plan/targets/targets.ts';
+import { selectsNamespace, type TargetRules } from '../plan/targets/targets.ts';
 import type { CredentialReconciler } from './credential-reconciler.ts';
 import { candidates } from './fan-out.ts';
 
@@ -13,7 +13,7 @@ type Need = Pick<CredentialReconciler, 'observed' | 'states'>;
  * A cluster-scoped credential always needs a finalizer. A namespaced one needs it only for other namespaces: in its own, the garbage
  * collector removes its Secret, and a finalizer could keep the namespace Terminating.
  */
-export function lacksFinalizer(need: Need, credential: CredentialRecord & Selecting, isNotServed: boolean): boolean {
+export function lacksFinalizer(need: Need, credential: CredentialRecord & TargetRules, isNotServed: boolean): boolean {
   if (credential.finalizers.includes(FINALIZER)) return false;
   if (!isNamespaced(credential)) return true;
   return !credential.terminating && !isNotServed && !credential.spec.suspend && selectsOthers(need, credential);
@@ -30,7 +30,7 @@ export function hasNeedlessFinalizer(need: Need, intent: Intent, { finalizers }:
   return [...placedIn, ...observedIn].every((namespace) => isHome(intent, namespace));
 }
 
-function selectsOthers({ observed }: Need, selecting: Selecting): boolean {
+function selectsOthers({ observed }: Need, selecting: TargetRules): boolean {
   for (const namespace of candidates(observed, selecting)) {
     if (!isHome(selecting, namespace.name) && selectsNamespace(selecting, namespace)) return true;
   }

@@ -186,7 +186,7 @@ async function writeWithBackoff(reconciler: SecretReconciler, run: SecretRun, wr
   return { state: whenRejected(applied.rejection.field), requeue: { afterMs: drift.repairDelayMs(id, desiredState) } };
 }
 
-type Applied =
+type ApplyResult =
   | { readonly result: 'done' }
   | { readonly result: 'failed'; readonly state: PlacementState; readonly requeue: Requeue | undefined }
   /** The API server stored the Secret differently from what the operator sent. */
@@ -197,7 +197,7 @@ async function applyAll(
   { observed, writer, retries }: SecretReconciler,
   { key, intent }: SecretRun,
   { actions, desired }: SecretWrite,
-): Promise<Applied> {
+): Promise<ApplyResult> {
   for (const action of actions) {
     let rejection: Rejection | undefined;
     const outcome = await attempt(async () => {

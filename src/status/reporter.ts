@@ -63,7 +63,7 @@ export interface ReporterOptions {
 }
 
 /** What the reporter keeps about one credential. */
-interface Reported {
+interface ReportState {
   planned?: { readonly timer: NodeJS.Timeout; readonly at: number };
   writtenAt?: number;
   /** A status write is under way. `again`: the state has changed meanwhile, so another write follows. */
@@ -87,7 +87,7 @@ export class Reporter {
   readonly #source: StatusSource;
   readonly #events: EventWriter;
   readonly #conflicts: ConflictEvents;
-  readonly #reported = new Map<string, Reported>();
+  readonly #reported = new Map<string, ReportState>();
   readonly #onFault: () => void;
   readonly #underWay = new Set<Promise<void>>();
   #ended = false;
@@ -133,7 +133,7 @@ export class Reporter {
     this.#plan(credential, reported, at - now);
   }
 
-  #plan(credential: CredentialRef, reported: Reported, inMs: number): void {
+  #plan(credential: CredentialRef, reported: ReportState, inMs: number): void {
     const at = performance.now() + inMs;
     if (reported.planned && reported.planned.at <= at) return;
     clearTimeout(reported.planned?.timer);
@@ -190,7 +190,7 @@ export class Reporter {
     return tracked;
   }
 
-  #reportedOf(credential: CredentialRef): Reported {
+  #reportedOf(credential: CredentialRef): ReportState {
     const id = credentialId(credential);
     const reported = this.#reported.get(id) ?? { outcomes: new Map<string, string>(), deselected: new Set<string>() };
     this.#reported.set(id, reported);
@@ -199,7 +199,7 @@ export class Reporter {
 
   #observedCredential = ({ namespace, name }: CredentialRef) => this.#credentials.get(namespace, name);
 
-  #begin(ref: CredentialRef, reported: Reported): void {
+  #begin(ref: CredentialRef, reported: ReportState): void {
     delete reported.planned;
     reported.writing = 'once';
     const written = this.#write(ref, reported).finally(() => {
@@ -210,7 +210,7 @@ export class Reporter {
     void this.#track(ref, written);
   }
 
-  async #write(ref: CredentialRef, reported: Reported): Promise<void> {
+  async #write(ref: CredentialRef, reported: ReportState): Promise<void> {
     const credential = this.#observedCredential(ref);
     const facts = this.#source.factsOf(ref);
     if (!credential || !facts) return;
@@ -275,7 +275,7 @@ export class Reporter {
 }
 
 /** Makes the next status write follow after a wait. */
-function writeLater(reported: Reported, backoff: Backoff, atLeastMs: number): void {
+function writeLater(reported: ReportState, backoff: Backoff, atLeastMs: number): void {
   const attempts = reported.failure?.attempts ?? 0;
   const waitMs = Math.max(backoffMs(backoff, attempts, Math.random()), atLeastMs);
   reported.failure = { attempts: attempts + 1, until: performance.now() + waitMs };

@@ -5,7 +5,7 @@
 import type { AccountRecord, CredentialRecord, Labels, NamespaceRecord } from '../../src/api/records.ts';
 import type { RegistryCredentialSpec } from '../../src/api/types.ts';
 import { intentOf } from '../../src/plan/placement/intent.ts';
-import { type Selecting, selectsAccount, selectsNamespace } from '../../src/plan/targets/targets.ts';
+import { selectsAccount, selectsNamespace, type TargetRules } from '../../src/plan/targets/targets.ts';
 import { account, namespace } from './builders.ts';
 
 /** The namespaces of every case. */
@@ -146,7 +146,7 @@ export const PODS = Object.entries(NAMESPACES).flatMap(([inNamespace, labels]) =
 );
 
 /** Whether src/plan desires the reference in this account, and the name in its pods. With the tenant of the credential, it counts as well. */
-export function inherits(credential: CredentialRecord & Selecting, inNamespace: NamespaceRecord, under: AccountRecord): boolean {
+export function inherits(credential: CredentialRecord & TargetRules, inNamespace: NamespaceRecord, under: AccountRecord): boolean {
   const { mode, spec } = intentOf(credential, undefined);
   return mode === 'sync' && spec.podInjection === 'Append' && selectsNamespace(credential, inNamespace) && selectsAccount(spec, under);
 }

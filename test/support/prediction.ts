@@ -4,11 +4,11 @@ import type { AccountRecord, CredentialRecord, NamespaceRecord } from '../../src
 import { namesAfterAdmission } from '../../src/cli/doctor/pull-secret-origin.ts';
 import { intentOf, secretNameOf } from '../../src/plan/placement/intent.ts';
 import { outranks } from '../../src/plan/placement/precedence.ts';
-import { type Selecting, selectsNamespace } from '../../src/plan/targets/targets.ts';
+import { selectsNamespace, type TargetRules } from '../../src/plan/targets/targets.ts';
 import { around, found, INJECTING, pod, READY, secret } from './doctor.ts';
 
 /** A credential, and the tenant of its namespace, which only the operator knows. */
-export type OfTenant = CredentialRecord & Selecting;
+export type OfTenant = CredentialRecord & TargetRules;
 
 export const secretNames = (credentials: readonly CredentialRecord[]): string[] => [...new Set(credentials.map(secretNameOf))].sort();
 

@@ -3,7 +3,7 @@ import { formatImage, type Image, parseImage } from '../../plan/matching/image.t
 import { entriesStep, type Fingerprint, formatPlaceToFix, formatUsername, type MatchingEntry, matchesFor } from './entries.ts';
 import { kubeletSteps } from './kubelet.ts';
 import type { Container, Pod, PullTest, Step, Surroundings } from './observed.ts';
-import { explainPullError, type Offered } from './pull-errors.ts';
+import { explainPullError, type TriedCredentials } from './pull-errors.ts';
 import { registryStatusSteps } from './registry-status.ts';
 import { uncoveredStep } from './uncovered.ts';
 
@@ -85,7 +85,7 @@ function registrySteps(checks: readonly PullTest[], image: Image, entries: reado
 }
 
 /** The credentials that the kubelet's error is about: it tries one entry after the other, and reports the last error. */
-function offeredBy(entries: readonly MatchingEntry[], surroundings: Surroundings): Offered {
+function offeredBy(entries: readonly MatchingEntry[], surroundings: Surroundings): TriedCredentials {
   const [server, entry] = entries.at(-1) ?? [];
   if (entry === undefined) return { as: undefined, source: 'a Secret' };
   return {

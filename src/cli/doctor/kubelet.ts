@@ -3,7 +3,7 @@ import { redact } from '../../plan/content/redact.ts';
 import { formatImage, type Image } from '../../plan/matching/image.ts';
 import { age } from '../terminal/text.ts';
 import type { Container, PodEvent, Step, Surroundings } from './observed.ts';
-import { explainPullError, type Offered } from './pull-errors.ts';
+import { explainPullError, type TriedCredentials } from './pull-errors.ts';
 
 /** For reasons that need no look at the message. */
 const BY_REASON: Record<string, (image: Image) => { meaning: string; fix: string }> = {
@@ -22,7 +22,12 @@ const BY_REASON: Record<string, (image: Image) => { meaning: string; fix: string
 };
 
 /** One step for each container that has tried to get the image. */
-export const kubeletSteps = (containers: readonly Container[], image: Image, offered: Offered, surroundings: Surroundings): Step[] =>
+export const kubeletSteps = (
+  containers: readonly Container[],
+  image: Image,
+  offered: TriedCredentials,
+  surroundings: Surroundings,
+): Step[] =>
   containers.flatMap((container): Step[] => {
     switch (container.imageState.status) {
       case 'pending':
@@ -39,7 +44,7 @@ export const kubeletSteps = (containers: readonly Container[], image: Image, off
 function failedStep(
   container: Container,
   { reason, message }: { readonly reason: string; readonly message: string },
-  { image, offered, surroundings }: { readonly image: Image; readonly offered: Offered; readonly surroundings: Surroundings },
+  { image, offered, surroundings }: { readonly image: Image; readonly offered: TriedCredentials; readonly surroundings: Surroundings },
 ): Step {
   const event = lastFailure(container, surroundings);
   // In back-off, older kubelets do not repeat the error in the state.

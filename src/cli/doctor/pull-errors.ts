@@ -2,7 +2,7 @@
 import { formatImage, type Image, repositoryOf } from '../../plan/matching/image.ts';
 
 /** The credentials that the registry was asked with, as far as they are known, and where a person has to change them. */
-export interface Offered {
+export interface TriedCredentials {
   /** `robot of Secret acme`; undefined if there were none. */
   readonly as: string | undefined;
   /** `Secret sources/ghcr, the source of RegistryCredential acme (not in the copy)`. */
@@ -19,8 +19,8 @@ export interface PullError {
 interface KnownError {
   readonly reason: string;
   readonly pattern: RegExp;
-  readonly meaning: (image: Image, offered: Offered) => string;
-  readonly fix: (image: Image, offered: Offered) => string;
+  readonly meaning: (image: Image, offered: TriedCredentials) => string;
+  readonly fix: (image: Image, offered: TriedCredentials) => string;
 }
 
 const ADD_CREDENTIALS = 'Let a RegistryCredential cover it, and let the pod name its Secret; the other steps show what is missing.';
@@ -128,7 +128,7 @@ const KNOWN_ERRORS: readonly KnownError[] = [
 ];
 
 /** Explains an error message about one image; undefined if it is not a known one. */
-export function explainPullError(message: string, image: Image, offered: Offered): PullError | undefined {
+export function explainPullError(message: string, image: Image, offered: TriedCredentials): PullError | undefined {
   // Names and addresses can contain any word, so they must not match.
   const withoutNames = message
     .replace(/"[^"\s]*[/:][^"\s]*"|https?:\/\/[^\s"]+/g, ' ')

@@ -11,6 +11,7 @@ export interface WebFlags extends ClusterFlags {
   readonly open?: boolean;
 }
 
+/** Serves the page until the command is interrupted. Throws if the port is taken or the cluster cannot be reached. */
 export async function web(flags: WebFlags, io: CommandIo): Promise<CommandResult> {
   // Loaded on demand: no other command needs it.
   const { builtPage, runPage } = await import('../../page/page.ts');

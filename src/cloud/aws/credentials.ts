@@ -4,6 +4,7 @@ import { instanceCredentials, podIdentityCredentials } from './metadata.ts';
 import type { AwsCredentials, AwsSession } from './signed.ts';
 import { assumeRole, assumeRoleWithWebIdentity } from './sts.ts';
 
+/** The credentials to ask ECR with. With a role on top of an identity, those of the role. Rejects with a CloudError. */
 export async function credentialsFor({ identity, roleArn }: AwsTokenRequest, session: AwsSession): Promise<AwsCredentials> {
   if (identity.kind === 'webIdentity') return assumeRoleWithWebIdentity(session, identity.roleArn, identity.token);
   const credentials = identity.kind === 'keys' ? identity : await ownCredentials(session);

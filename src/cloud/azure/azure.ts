@@ -8,6 +8,7 @@ import { type EntraToken, entraToken } from './entra.ts';
 /** The user of a token: https://learn.microsoft.com/azure/container-registry/container-registry-authentication */
 const USERNAME = '00000000-0000-0000-0000-000000000000';
 
+/** Exchanges a token of Entra ID for a refresh token of the registry, which lives for three hours. Rejects with a CloudError. */
 export async function fetchAzureToken({ registry, identity }: AzureTokenRequest, context: CloudContext): Promise<RegistryToken> {
   const host = checked('Azure registry', registry);
   return exchange(host, await entraToken(host, identity, context), context);

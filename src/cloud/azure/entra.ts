@@ -13,6 +13,7 @@ export interface EntraToken {
 /** Valid for registries only. Other tools ask for the management API, which lets a stolen token do much more. */
 const RESOURCE = 'https://containerregistry.azure.net';
 
+/** A token of Entra ID for `RESOURCE`, by the kind of the identity. Rejects with a CloudError. */
 export function entraToken(registry: string, identity: AzureTokenRequest['identity'], context: CloudContext): Promise<EntraToken> {
   switch (identity.kind) {
     case 'secret':

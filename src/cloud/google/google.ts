@@ -7,6 +7,7 @@ import { exchange } from './federation.ts';
 import { type AccessToken, googleCode, SCOPE } from './oauth.ts';
 import { tokenForKey } from './service-account-key.ts';
 
+/** An OAuth access token of the identity, or of the service account that it may impersonate. Rejects with a CloudError. */
 export async function fetchGoogleToken({ identity, serviceAccount }: GcpTokenRequest, context: CloudContext): Promise<RegistryToken> {
   const own = await tokenOf(identity, context);
   const { accessToken, expiresAt } = serviceAccount === undefined ? own : await impersonate(serviceAccount, own.accessToken, context);

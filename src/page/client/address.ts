@@ -27,6 +27,7 @@ export function parseAddress(hash: string): Address {
   };
 }
 
+/** The inverse of `parseAddress`, for links: `#credential/acme?q=shop`. */
 export function formatAddress({ open, query, states }: Address): string {
   const path = open === undefined ? '' : `${open.kind}/${encodeURIComponent(open.name).replaceAll('%2F', '/')}`;
   const values = new URLSearchParams({

@@ -39,6 +39,7 @@ export const RESULT: Readonly<Record<string, { readonly shape: Shape; readonly t
   NotAsked: { shape: 'dash', tone: 'opted-out', word: 'not asked' },
 };
 
+/** How the page shows a condition Ready. */
 export const readyMark = (status: 'True' | 'False' | 'Unknown'): { readonly shape: Shape; readonly tone: CellState } =>
   ({ True: { shape: 'check', tone: 'synced' }, False: { shape: 'cross', tone: 'failed' }, Unknown: { shape: 'dots', tone: 'pending' } })[
     status

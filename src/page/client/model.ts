@@ -6,6 +6,7 @@ export interface Model extends Snapshot {
   readonly versions: ReadonlyMap<string, number>;
 }
 
+/** The model from a whole snapshot: the first one, or after a lost connection. */
 export const fromSnapshot = (snapshot: Snapshot, before?: Model): Model => ({
   ...snapshot,
   rows: sorted(snapshot.rows),
@@ -13,6 +14,7 @@ export const fromSnapshot = (snapshot: Snapshot, before?: Model): Model => ({
   versions: new Map(before ? snapshot.rows.map(({ name }) => [name, (before.versions.get(name) ?? 0) + 1]) : []),
 });
 
+/** The model after a change. What the change does not name stays as it is. */
 export function withChange(model: Model, { rows = [], gone = [], ...parts }: Change): Model {
   const versions = rows.length + gone.length === 0 ? model.versions : new Map(model.versions);
   if (versions instanceof Map)

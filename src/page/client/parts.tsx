@@ -52,4 +52,5 @@ export function OpenLink({
   );
 }
 
+/** `1 namespace`, `5,000 namespaces` */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${n.toLocaleString('en-GB')} ${n === 1 ? one : many}`;

@@ -1,7 +1,7 @@
 import type { Auth } from '../content/auth.ts';
 import { asObject, parseObject } from '../content/go-syntax.ts';
 import { RESULTS, type Result } from './interpret.ts';
-import type { Released, ReleasedEntry } from './release.ts';
+import type { ReleasedEntries, ReleasedEntry } from './release.ts';
 import { REQUEST_PAUSE } from './schedule.ts';
 
 /** What is known of one answered question. */
@@ -20,7 +20,7 @@ export interface CheckRecord {
 
 /** What survives a restart and a change of leader: one Secret per credential holds it as JSON. */
 export interface CredentialMemory {
-  readonly released: Released;
+  readonly released: ReleasedEntries;
   /** By a keyed hash of the question. */
   readonly checks: ReadonlyMap<string, CheckRecord>;
   /** Probe images that were pulled once, as `server image`. Only then is a later denial a refusal. */

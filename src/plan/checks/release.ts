@@ -13,12 +13,12 @@ export interface ReleasedEntry {
 }
 
 /** The entries that were released last, by canonical server. */
-export type Released = ReadonlyMap<string, ReleasedEntry>;
+export type ReleasedEntries = ReadonlyMap<string, ReleasedEntry>;
 
 export interface ReleaseInput {
   readonly candidates: Extract<Candidates, { state: 'read' }>;
   /** Empty before the first placement. */
-  readonly released: Released;
+  readonly released: ReleasedEntries;
   /** Whether a refused entry is held back, unless it is a token that the operator fetched: spec.verification.mode is Require, and checks are on. */
   readonly isGated: boolean;
   /** What the registry answered about the candidate of a server. */
@@ -29,7 +29,7 @@ export interface ReleaseInput {
 
 /** What is released, and what is held back and why. */
 export interface Release {
-  readonly entries: Released;
+  readonly entries: ReleasedEntries;
   /** Made of the entries; undefined if there are none. */
   readonly content: Content | undefined;
   /** Nothing was released yet, and nothing is released now. */
@@ -73,12 +73,12 @@ export function decideRelease(input: ReleaseInput): Release {
 }
 
 /** The docker config of what was released; undefined if nothing was. */
-export function releasedContent(released: Released): Content | undefined {
+export function releasedContent(released: ReleasedEntries): Content | undefined {
   const content = released.size > 0 ? contentOf(authsOf(released)) : undefined;
   return content && 'ok' in content ? content.ok : undefined;
 }
 
-const authsOf = (released: Released): Auths => new Map(Array.from(released, ([server, { auth }]) => [server, auth]));
+const authsOf = (released: ReleasedEntries): Auths => new Map(Array.from(released, ([server, { auth }]) => [server, auth]));
 
 /** Whether an entry is released. closed: its registry refuses it. pending: its registry has not answered yet. */
 type Gate = 'open' | 'closed' | 'pending';
@@ -91,7 +91,7 @@ function gateOf({ isGated, released, checkOf, pendingMs }: ReleaseInput, server:
   return result === 'Pending' && pendingMs(server) < MAX_PENDING_MS ? 'pending' : 'open';
 }
 
-function nextEntries({ candidates, released }: ReleaseInput, gates: ReadonlyMap<string, Gate>): Released {
+function nextEntries({ candidates, released }: ReleaseInput, gates: ReadonlyMap<string, Gate>): ReleasedEntries {
   const { entries, broken } = candidates;
   const next = new Map<string, ReleasedEntry>();
   for (const [server, { auth, source }] of entries) {

@@ -21,7 +21,7 @@ export interface LastCheck {
   readonly retryAfterSeconds?: number;
 }
 
-export interface Asking {
+export interface CheckTiming {
   /** Undefined if this content was never asked about. */
   readonly last: LastCheck | undefined;
   /** Someone set the annotation regcred.dev/check-now to a new value since then. */
@@ -36,7 +36,7 @@ export interface Asking {
  * A new content has no last check, so a refused credential is asked about at once when it changes. A request does not wait for
  * Retry-After: a person decides, and once a minute at most.
  */
-export function nextCheck({ last, isRequested, intervalMs }: Asking, random: number, now: number): number {
+export function nextCheck({ last, isRequested, intervalMs }: CheckTiming, random: number, now: number): number {
   if (last === undefined) return now;
   // The clock of an earlier leader may have been ahead. No check is put off because of that.
   const at = Math.min(last.at, now);

@@ -2,7 +2,7 @@ import { type CredentialRef, credentialId, refOf } from '../../api/credential-re
 import type { CredentialRecord, NamespaceRecord } from '../../api/records.ts';
 import type { RegistryCredentialSpec } from '../../api/types.ts';
 import { intentOf } from '../placement/intent.ts';
-import { type Selecting, selectsNamespace } from '../targets/targets.ts';
+import { selectsNamespace, type TargetRules } from '../targets/targets.ts';
 
 /** Which new pods get the name of one credential's Secret. */
 export type InjectionRule = ClusterRule | TenantRule;
@@ -32,7 +32,7 @@ export interface TenantSurroundings {
   readonly namespaces: Iterable<NamespaceRecord>;
   /** The namespaced credentials that the namespace could accept, and that the operator serves. */
   candidates(namespace: NamespaceRecord): Iterable<CredentialRecord>;
-  tenantOf(namespace: string): Selecting['tenant'];
+  tenantOf(namespace: string): TargetRules['tenant'];
 }
 
 /** The rules of all credentials: the older ones first, because they keep their share if there is too little for all. */

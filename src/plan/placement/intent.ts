@@ -3,11 +3,11 @@ import { FINALIZER } from '../../api/names.ts';
 import type { CredentialRecord } from '../../api/records.ts';
 import type { RegistryCredentialSpec } from '../../api/types.ts';
 import type { Content } from '../content/content.ts';
-import type { Selecting } from '../targets/targets.ts';
+import type { TargetRules } from '../targets/targets.ts';
 import type { Claimant } from './precedence.ts';
 
 /** The desired state of one credential, as far as it does not depend on a namespace. */
-export interface Intent extends CredentialRef, Selecting, Claimant {
+export interface Intent extends CredentialRef, TargetRules, Claimant {
   readonly spec: RegistryCredentialSpec;
   readonly secretName: string;
   /**
@@ -28,7 +28,7 @@ export const secretNameOf = (credential: CredentialRecord): string => credential
 
 /** What else an intent depends on, apart from the credential and its content. */
 export interface IntentContext {
-  readonly tenant?: Selecting['tenant'];
+  readonly tenant?: TargetRules['tenant'];
   /** True if the operator does not serve the credential, so that nothing of it may be in place (`whyNotServed`). */
   readonly isNotServed?: boolean;
 }

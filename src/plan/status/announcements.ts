@@ -10,7 +10,7 @@ export interface Announcement {
   readonly message: string;
 }
 
-interface Announced {
+interface AnnouncementRule {
   /** What counts as one outcome: a change within it is not announced. Undefined: the condition has not settled. */
   readonly outcomeOf: (condition: Condition) => string | undefined;
   /** An outcome that is not announced as the first one: nothing is wrong, and nothing was. */
@@ -21,7 +21,7 @@ interface Announced {
 }
 
 /** The conditions whose changes are announced in the log and in Events. */
-const ANNOUNCED: Readonly<Record<string, Announced>> = {
+const ANNOUNCED: Readonly<Record<string, AnnouncementRule>> = {
   [CONDITION.ready]: {
     outcomeOf: ({ status, reason }) => (status === 'Unknown' ? undefined : `${status} ${reason}`),
     isUsual: () => false,

@@ -17,7 +17,7 @@ import { matches, matchesGlob, matchesSelector } from './match.ts';
 export type NamespaceVerdict = 'selected' | 'terminating' | 'opted-out' | 'not-matched' | 'excluded' | 'not-accepted';
 
 /** What decides which namespaces a credential selects. An Intent has it, and for a cluster-scoped credential its record. */
-export interface Selecting extends Pick<CredentialRef, 'kind' | 'namespace'> {
+export interface TargetRules extends Pick<CredentialRef, 'kind' | 'namespace'> {
   readonly spec: RegistryCredentialSpec;
   /** The tenant of the credential's own namespace, if it has one. */
   readonly tenant?: Tenant | undefined;
@@ -26,7 +26,7 @@ export interface Selecting extends Pick<CredentialRef, 'kind' | 'namespace'> {
 }
 
 /** The one rule about target namespaces: the operator acts on it, the doctor explains it. */
-export function explainNamespace(selecting: Selecting, namespace: NamespaceRecord): NamespaceVerdict {
+export function explainNamespace(selecting: TargetRules, namespace: NamespaceRecord): NamespaceVerdict {
   const { spec } = selecting;
   const blocked = blockedForAll(namespace);
   if (blocked !== undefined) return blocked;
@@ -39,19 +39,19 @@ export function explainNamespace(selecting: Selecting, namespace: NamespaceRecor
  * The same for someone who does not know the operator's `--tenant-label`. Where the operator has placed a copy, the namespace accepts the
  * credential: the operator removes the copy at once when that ends.
  */
-export function explainObserved(selecting: Selecting, namespace: NamespaceRecord, isPlaced: boolean): NamespaceVerdict {
+export function explainObserved(selecting: TargetRules, namespace: NamespaceRecord, isPlaced: boolean): NamespaceVerdict {
   const verdict = explainNamespace(selecting, namespace);
   return verdict === 'not-accepted' && isPlaced ? 'selected' : verdict;
 }
 
 /** A cluster-scoped credential reaches every namespace. A namespaced one reaches its own, and those that accept it. */
-function reaches(selecting: Selecting, namespace: NamespaceRecord): boolean {
+function reaches(selecting: TargetRules, namespace: NamespaceRecord): boolean {
   if (!isNamespaced(selecting) || isHome(selecting, namespace.name)) return true;
   return !selecting.isConfined && accepts(namespace, selecting.namespace, selecting.tenant);
 }
 
 /** Whether the namespace is a target of the credential. */
-export const selectsNamespace = (selecting: Selecting, namespace: NamespaceRecord): boolean =>
+export const selectsNamespace = (selecting: TargetRules, namespace: NamespaceRecord): boolean =>
   explainNamespace(selecting, namespace) === 'selected';
 
 /** The only namespaces that spec.namespaces can select; undefined if any name may match. Most specs of tenants list exact names. */

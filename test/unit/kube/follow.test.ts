@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ObjectRecord } from '../../../src/api/records.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
-import { type Following, follow } from '../../../src/kube/follow.ts';
+import { type FollowContext, follow } from '../../../src/kube/follow.ts';
 import { identityOf } from '../../../src/kube/object.ts';
 import { Store } from '../../../src/kube/store.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
@@ -33,7 +33,7 @@ describe('A store that a watch feeds', () => {
     abort = new AbortController();
     reported = [];
     states = [];
-    const following: Following = {
+    const following: FollowContext = {
       ...{ kube, timeline: new Timeline(), retryMs: () => 5, outdatedAfterMs, interrupted: () => {}, ended: () => {} },
       outdated: ({ path }, isOutdated, error) =>
         reported.push(`${path} ${isOutdated} ${(error as Error | undefined)?.message ?? ''}`.trim()),

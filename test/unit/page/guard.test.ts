@@ -1,11 +1,17 @@
 import { expect } from 'chai';
-import { type Asked, judge } from '../../../src/page/guard.ts';
+import { judge, type PageRequest } from '../../../src/page/guard.ts';
 
 const EXPECTED = { port: 4711, token: 'sample-token-of-this-run' };
 const HOST = '127.0.0.1:4711';
 
 /** A request that is answered, with what a test changes. */
-const asked = (mods: Partial<Asked> = {}): Asked => ({ method: 'GET', url: `/${EXPECTED.token}/`, host: HOST, origin: undefined, ...mods });
+const asked = (mods: Partial<PageRequest> = {}): PageRequest => ({
+  method: 'GET',
+  url: `/${EXPECTED.token}/`,
+  host: HOST,
+  origin: undefined,
+  ...mods,
+});
 
 describe('A request to the page', () => {
   const routes: Record<string, string> = { '': 'page', stream: 'stream', 'namespace?name=shop': 'namespace' };
@@ -17,7 +23,7 @@ describe('A request to the page', () => {
   it('may name localhost, and comes from the page itself', () =>
     expect(judge(asked({ host: 'localhost:4711', origin: 'http://localhost:4711' }), EXPECTED)).to.include({ route: 'page' }));
 
-  const refused: Record<string, readonly [Partial<Asked>, status: number]> = {
+  const refused: Record<string, readonly [Partial<PageRequest>, status: number]> = {
     'without a token': [{ url: '/' }, 403],
     'with another token': [{ url: '/sample-token-of-that-run/' }, 403],
     'with the beginning of the token': [{ url: `/${EXPECTED.token.slice(0, -1)}/` }, 403],

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import { REASON } from '../../../../src/api/reasons.ts';
 import type { Result } from '../../../../src/plan/checks/interpret.ts';
-import { decideRelease, MAX_PENDING_MS, type Release, type Released, type ReleaseInput } from '../../../../src/plan/checks/release.ts';
+import {
+  decideRelease,
+  MAX_PENDING_MS,
+  type Release,
+  type ReleasedEntries,
+  type ReleaseInput,
+} from '../../../../src/plan/checks/release.ts';
 import type { BrokenSource, Candidate } from '../../../../src/plan/content/candidates.ts';
 import { base64 } from '../../../support/builders.ts';
 
@@ -60,7 +66,8 @@ const inputOf = (given: Case): ReleaseInput => ({
 
 const OTHERS: readonly Readonly<Record<string, string>>[] = [{}, { b: '2' }];
 
-const passwordsOf = (released: Released) => Object.fromEntries(Array.from(released, ([server, { auth }]) => [server, auth.password]));
+const passwordsOf = (released: ReleasedEntries) =>
+  Object.fromEntries(Array.from(released, ([server, { auth }]) => [server, auth.password]));
 
 const inShort = ({ entries, isNothingReleased, sourceProblems, refusals, verifying }: Release): Required<Want> => ({
   out: passwordsOf(entries),

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { acceptedNames } from '../../../../src/plan/targets/acceptance.ts';
-import { explainNamespace, type NamespaceVerdict, type Selecting } from '../../../../src/plan/targets/targets.ts';
+import { explainNamespace, type NamespaceVerdict, type TargetRules } from '../../../../src/plan/targets/targets.ts';
 import { namespace, spec } from '../../../support/builders.ts';
 
 const LABEL = 'capsule.clastix.io/tenant';
 const oil = { [LABEL]: 'oil' };
 
 /** A credential of team-a that selects every namespace. */
-const selecting = (mods: Partial<Selecting> = {}): Selecting => ({
+const selecting = (mods: Partial<TargetRules> = {}): TargetRules => ({
   kind: 'NamespacedRegistryCredential',
   namespace: 'team-a',
   spec: spec({ namespaces: { names: ['*'] } }),
@@ -17,7 +17,7 @@ const selecting = (mods: Partial<Selecting> = {}): Selecting => ({
 const tenant = (value: string) => ({ label: LABEL, value });
 
 describe('A credential of team-a reaches', () => {
-  const cases: Record<string, [Partial<Selecting>, Parameters<typeof namespace>[0], NamespaceVerdict]> = {
+  const cases: Record<string, [Partial<TargetRules>, Parameters<typeof namespace>[0], NamespaceVerdict]> = {
     'its own namespace, without acceptance': [{}, { name: 'team-a' }, 'selected'],
     'no other namespace that accepts nobody': [{}, { name: 'team-b' }, 'not-accepted'],
     'a namespace whose annotation lists it': [{}, { name: 'team-b', acceptFrom: ['x', 'team-a'] }, 'selected'],
