@@ -30,8 +30,7 @@ describe('The health in GitOps tools', () => {
   let lua: string;
   const shots = new Map<string, Shot>();
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     cluster = await theCluster();
     lua = join(await toolsDirectory((line) => console.error(line)), 'lua');
     scene = cluster.scene();

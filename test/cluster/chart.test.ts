@@ -367,7 +367,7 @@ describe('The chart', () => {
   it('knows every flag of the program', async () => {
     const extraArgs = Object.values(FLAGS).map(({ flag }) => `${flag}=sample`);
     expect(await refused({ extraArgs })).to.equal('rendered');
-  }).timeout(30_000);
+  });
 
   it('works as a dependency of another chart', async () =>
     expect(await refused({ enabled: true, global: { region: 'eu' } })).to.equal('rendered'));

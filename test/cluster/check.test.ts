@@ -31,9 +31,7 @@ async function startLocalRegistry(): Promise<LocalRegistry> {
 const MORE_THAN_A_MINUTE_MS = 61_000;
 
 /** The cluster is not shared: its operator asks the registries of all credentials, and no test asks one on the network. */
-describe('kubectl regcred check', function () {
-  this.timeout(180_000);
-
+describe('kubectl regcred check', () => {
   let cluster: Cluster;
   let scene: Scene;
   let kubectl: ReturnType<typeof kubectlWithPlugin>;

@@ -68,7 +68,8 @@ describe('kubectl regcred cleanup', () => {
       const deleted = auditedSince(cluster.controlPlane.auditLog, from).filter(
         ({ verb, resource }) => verb === 'delete' && resource === 'secrets',
       );
-      expect(deleted.map(({ namespace }) => namespace)).to.have.members(namespaces);
+      // On a busy machine the operator stops a slow request and repeats it.
+      expect([...new Set(deleted.map(({ namespace }) => namespace))]).to.have.members(namespaces);
     });
 
     it('says in a dry run that the operator will clean up', async () => {
@@ -84,9 +85,9 @@ describe('kubectl regcred cleanup', () => {
     it('reports the cause if the cleanup takes too long, and finishes it if the operator is killed', async () => {
       const namespaces = await scene.placed(2);
       await denyWrites(scene, namespaces[0] as string);
-      const late = await carriedOut([scene.name, '--timeout', '2']);
+      const late = await carriedOut([scene.name, '--timeout', '10']);
       ends(1, late);
-      expect(late.stderr).to.contain('this namespace is closed').and.contain('has not finished after 2 s');
+      expect(late.stderr).to.contain('this namespace is closed').and.contain('has not finished after 10 s');
 
       let killed = false;
       const said = await kubectl(['regcred', 'cleanup', scene.name, '--dry-run=none'], '', {}, (stderr) => {
@@ -265,6 +266,15 @@ describe('kubectl regcred cleanup', () => {
             await cluster.kubectl('create', 'rolebinding', `${name}-${at}`, '-n', namespace, `--role=${name}-${at}`, subject);
           }
         }
+        // The API server reads each of these lists in order: when the last right is in force, all are.
+        const has = (right: string, where: string[]) =>
+          eventually(`${name} may ${right}`, async () => {
+            const [verbs = '', resources = ''] = right.split(' ');
+            const last = [verbs, resources].map((list) => list.split(',').at(-1) ?? '');
+            await cluster.kubectl('auth', 'can-i', ...last, ...where, `--as=system:serviceaccount:${SOURCES}:${name}`);
+          });
+        await has(everywhere.at(-1) ?? '', ['-A']);
+        for (const [namespace, rights] of Object.entries(within)) await has(rights.at(-1) ?? '', ['-n', namespace]);
         const token = (await cluster.kubectl('create', 'token', name, '-n', SOURCES)).trim();
         const admin = new KubeConfig();
         admin.loadFromFile(cluster.controlPlane.kubeconfig);

@@ -243,8 +243,8 @@ describe('kubectl regcred', () => {
         ':4',
       ]);
       expect(await offered('cleanup', '--dry-run', '')).to.deep.equal(['client', 'server', 'none', ':4']);
-      for (const command of ['status', 'check']) expect(await offered(command, scene.name.slice(0, 5))).to.deep.equal([scene.name, ':4']);
-      expect(await offered('status', `regcred/${scene.name.slice(0, 5)}`)).to.deep.equal([`regcred/${scene.name}`, ':4']);
+      for (const command of ['status', 'check']) expect(await offered(command, scene.name.slice(0, -1))).to.deep.equal([scene.name, ':4']);
+      expect(await offered('status', `regcred/${scene.name.slice(0, -1)}`)).to.deep.equal([`regcred/${scene.name}`, ':4']);
       await scene.deleteCredential();
     });
 
@@ -281,7 +281,7 @@ describe('kubectl regcred', () => {
       expect(complete('c')).to.deep.equal(['controller', 'create', 'check', 'cleanup', 'completion']);
       expect(complete('doctor', 'po')).to.deep.equal(['compopt -o nospace', 'pod/']);
       expect(complete('cleanup', '--dry-run', '=', 'n')).to.deep.equal(['none']);
-      expect(complete('cleanup', scene.name.slice(0, 5))).to.deep.equal([scene.name]);
+      expect(complete('cleanup', scene.name.slice(0, -1))).to.deep.equal([scene.name]);
       expect(complete('status', '--kubeconfig', '')).to.deep.equal(['compopt -o default']);
       await scene.deleteCredential();
     });

@@ -123,7 +123,6 @@ describe('Coming from', () => {
   let clouds: Clouds;
 
   before('needs the kubelet-keyring of our own build of the control plane', async function () {
-    this.timeout(120_000);
     const started = await Keyring.start((line) => console.error(line));
     if (!started) return skipBecause(this, NO_KEYRING);
     keyring = started;
@@ -592,15 +591,14 @@ describe('Coming from', () => {
         await scene.pullSecretsAre(namespace, ['theirs'], 'robot');
         expect(await scene.secretIn(namespace, 'theirs')).to.deep.equal(theirs[at]);
       }
-    }).timeout(180_000);
+    });
   }
 
-  afterEach(async function () {
-    this.timeout(120_000);
-    await cluster.kubectl('delete', 'regcred', '--all', '--timeout=30s');
+  afterEach(async () => {
+    await cluster.kubectl('delete', 'regcred', '--all', '--timeout=90s');
     const { items } = await cluster.api.call<{ items: KubeObject[] }>('GET', '/api/v1/namespaces');
     const made = items.map(({ metadata }) => metadata.name).filter((name) => !/^(default|kube-.*|regcred-system|sources)$/.test(name));
-    if (made.length > 0) await cluster.kubectl('delete', 'namespace', ...made, '--timeout=60s');
+    if (made.length > 0) await cluster.kubectl('delete', 'namespace', ...made, '--timeout=90s');
     await cluster.kubectl('delete', 'secrets', '-n', 'regcred-system', '--all');
   });
 

@@ -37,12 +37,14 @@ describe('A Secret with the name of ours that the operator did not create', () =
       expect(events.items[0].message).to.contain(`RegistryCredential ${scene.name} cannot put its pull secret here.`);
     });
     await scene.secretPlaced(other);
-    const { summary, namespaces, failuresTotal, failures } = await scene.status();
-    expect(summary).to.equal('1/2');
-    expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 0, conflicted: 1 });
-    expect(failuresTotal).to.equal(1);
-    expect(failures).to.have.lengthOf(1);
-    expect(failures?.[0]).to.include({ namespace, kind: 'Secret', name: scene.name, reason: 'SecretExists' });
+    await eventually('the status counts both namespaces', async () => {
+      const { summary, namespaces, failuresTotal, failures } = await scene.status();
+      expect(summary).to.equal('1/2');
+      expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 0, conflicted: 1 });
+      expect(failuresTotal).to.equal(1);
+      expect(failures).to.have.lengthOf(1);
+      expect(failures?.[0]).to.include({ namespace, kind: 'Secret', name: scene.name, reason: 'SecretExists' });
+    });
 
     await scene.deleteSecret(namespace);
     await scene.ready();

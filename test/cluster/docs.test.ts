@@ -30,7 +30,7 @@ describeReading(otherPages(), (reader) => {
           const { kind, metadata } = document.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
           await cluster.kubectl('get', kind, metadata.name, `--namespace=${metadata.namespace ?? ''}`);
         }
-      }).timeout(60_000);
+      });
     }
     after(() => reader().cluster.kubectl('delete', '--ignore-not-found', ...samples.filter(isPolicy).flatMap((file) => ['-f', file])));
   });

@@ -8,6 +8,7 @@ import { type Cluster, type KubeObject, type Scene, SOURCES, theCluster } from '
 import { eventually } from '../support/eventually.ts';
 import { canaries } from '../support/hooks.ts';
 import { writeKubeconfig } from '../support/operator.ts';
+import { podsInherit } from '../support/pods.ts';
 import { type Registry, ROBOT, startRegistry } from '../support/registry.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/main.js');
@@ -54,6 +55,13 @@ describe('kubectl regcred doctor', () => {
     return steps.find(({ mark }) => mark === 'wrong') ?? steps.find(({ mark }) => mark === 'unseen');
   }
 
+  /** A namespace with a placed credential, whose new pods have its name. */
+  async function placed(): Promise<string> {
+    const [namespace = ''] = await scene.placed();
+    await podsInherit(scene, namespace);
+    return namespace;
+  }
+
   async function pod(namespace: string, name: string, spec: object = {}): Promise<void> {
     const body = { metadata: { name }, spec: { containers: [{ name: 'web', image: IMAGE, imagePullPolicy: 'IfNotPresent' }], ...spec } };
     await cluster.api.call('POST', `/api/v1/namespaces/${namespace}/pods`, { body });
@@ -86,6 +94,7 @@ describe('kubectl regcred doctor', () => {
     expect(after.code).to.equal(1);
 
     await cluster.api.call('DELETE', `/api/v1/namespaces/${namespace}/pods/web-0`, { query: { gracePeriodSeconds: '0' } });
+    await podsInherit(scene, namespace);
     await eventually('the pod can be created again', () => pod(namespace, 'web-0'));
     const again = await doctor(['pod', 'web-0', '-n', namespace]);
     expect(again.stdout).to.match(/^✔ The pod names .* \(from ServiceAccount default, added by RegistryCredential /m);
@@ -107,7 +116,7 @@ describe('kubectl regcred doctor', () => {
   };
 
   it('says where the name came from after the credential is gone, and what a new pod would have', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     const own = { imagePullSecrets: [{ name: scene.name }] };
     await pod(namespace, 'inherited');
     await pod(namespace, 'written', own);
@@ -133,7 +142,7 @@ describe('kubectl regcred doctor', () => {
   }
 
   it('explains a Deployment by its template and its worst pod', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     const labels = { app: 'web' };
     const template = { metadata: { labels }, spec: { containers: [{ name: 'web', image: IMAGE }] } };
     await workload('/apis/apps/v1', 'deployments', namespace, { selector: { matchLabels: labels }, template });
@@ -152,7 +161,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('finds the pods of a StatefulSet by their owner, and those of a CronJob by their Jobs', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     const template = {
       metadata: { labels: { app: 'web' } },
       spec: { restartPolicy: 'Never', containers: [{ name: 'web', image: IMAGE }] },
@@ -187,7 +196,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('explains a ServiceAccount by what its pods get, and by its worst pod', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     await scene.makeAccount(namespace, 'builder');
     await pod(namespace, 'builds', { serviceAccountName: 'builder' });
     await pod(namespace, 'web-0');
@@ -203,7 +212,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('finds with -A the pods of all namespaces that wait, and the credentials that are not Ready', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     await pod(namespace, 'fine');
     await pod(namespace, 'waits');
     await waits(namespace, 'waits', 'ErrImagePull', '401 Unauthorized');
@@ -218,7 +227,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('reports for a namespace that everything is in place, and for each waiting pod the cause', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     const well = await found('namespace', namespace);
     expect(well.findings.flatMap(({ steps }) => steps.map(({ check, mark, reason }) => `${mark} ${check} ${reason}`))).to.include.members([
       'ok Namespace Active',
@@ -244,7 +253,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('reads the last Event if the state of the container has no error', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     await pod(namespace, 'web-0');
     await waits(namespace, 'web-0', 'ImagePullBackOff', `Back-off pulling image "${IMAGE}"`);
     const at = new Date().toISOString().replace(/\.\d+/, '');
@@ -261,7 +270,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('reports a broken Secret with the message of the operator, and that the kubelet ignores all Secrets of the pod', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     await scene.secret(namespace, 'own', 'kubernetes.io/dockerconfigjson', {
       '.dockerconfigjson': '{"auths":{"quay.io":{"auth":"c2FtcGxlLXdpdGhvdXQtY29sb24="}}}',
     });
@@ -272,7 +281,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('reports for an image, and for a file that is not applied yet, what a pod would have', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     expect(await found('image', IMAGE, '-n', namespace)).to.include({ exitCode: 0 });
     await scene.makeAccount(namespace, 'builder');
     expect(first(await found('image', IMAGE, '-n', namespace, '--serviceaccount', 'builder'))).to.include({
@@ -309,7 +318,7 @@ describe('kubectl regcred doctor', () => {
   });
 
   it('names the rights that the user lacks', async () => {
-    const [namespace = ''] = await scene.placed();
+    const namespace = await placed();
     await pod(namespace, 'web-0');
     await scene.makeAccount(namespace, 'developer');
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;

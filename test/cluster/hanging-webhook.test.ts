@@ -3,8 +3,8 @@ import { type Cluster, type Scene, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import { holdWrites } from '../support/hold.ts';
 
-/** More than the operator needs, and far less than the half minute that the API server waits for a webhook. */
-const SOON_MS = 6000;
+/** More than the operator needs, and less than the half minute that the API server waits for a webhook. */
+const SOON_MS = 20_000;
 
 describe('With a webhook that never answers in 60 namespaces', () => {
   let cluster: Cluster;
@@ -13,10 +13,12 @@ describe('With a webhook that never answers in 60 namespaces', () => {
   let hanging: string[];
   let healthy: string[];
   let release: () => Promise<void>;
+  /** The log of the operator before this file. */
+  let earlier: number;
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     cluster = await theCluster();
+    earlier = cluster.operator.log().length;
     scene = cluster.scene();
     other = cluster.scene();
     const label = { 'test.example.com/hanging': scene.name };
@@ -64,12 +66,12 @@ describe('With a webhook that never answers in 60 namespaces', () => {
   });
 
   it('keeps the Lease: the requests that wait leave seats in the API server for others', () => {
-    expect(cluster.operator.log()).to.not.include('Lost the Lease');
+    expect(cluster.operator.log().slice(earlier)).to.not.include('Lost the Lease');
   });
 
   it('serves the 60 namespaces once the webhook is removed', async () => {
     await release();
     release = async () => {};
     await scene.ready();
-  }).timeout(150_000);
+  });
 });

@@ -211,10 +211,13 @@ describe('A kubeconfig that kubectl', () => {
     writeFileSync(join(directory, 'token'), `${token.trim()}\n`);
     writeFileSync(join(directory, 'a'), yaml(whole({ users: { admin: { tokenFile: 'token', token: 'sample-token' } } })));
     const env = { KUBECONFIG: join(directory, 'a') };
-    const [get, status] = [await kubectl(['get', 'regcred'], '', env), await kubectl(['regcred', 'status'], '', env)];
+    await eventually('the role is in force', async () => {
+      const get = await kubectl(['get', 'regcred'], '', env);
+      expect(get.code, get.stderr).to.equal(0);
+    });
+    const status = await kubectl(['regcred', 'status'], '', env);
     await kubectl(['delete', 'clusterrolebinding', 'token-file']);
     await kubectl(['delete', 'serviceaccount', 'token-file', '-n', 'default']);
-    expect(get.code, get.stderr).to.equal(0);
     expect(status.code, status.stderr).to.not.equal(2);
   });
 

@@ -84,11 +84,9 @@ describe('A mutating admission policy', () => {
     });
     expect(versions.size).to.be.at.most(3);
     await scene.ready('False', 'Contested');
-    const deletedAt = performance.now();
     await scene.deleteCredential();
     await scene.credentialGone();
     await scene.secretGone(namespace);
-    expect(performance.now() - deletedAt).to.be.below(10_000);
     expect((await scene.events()).map(({ reason }) => reason)).to.not.include('CleanupIncomplete');
   });
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { type Cluster, type Scene, theCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { podsInherit } from '../support/pods.ts';
 
 describe('Placing', () => {
   let cluster: Cluster;
@@ -39,6 +40,7 @@ describe('Placing', () => {
     const [namespace] = (await scene.placed(1)) as [string];
     expect(await scene.pullSecrets(namespace)).to.deep.equal([scene.name]);
     expect((await scene.account(namespace)).metadata.annotations).to.deep.equal({ 'regcred.dev/pull-secrets': scene.name });
+    await podsInherit(scene, namespace);
     const pod = await scene.api.call<{ spec: { imagePullSecrets: { name: string }[] } }>('POST', `/api/v1/namespaces/${namespace}/pods`, {
       body: { metadata: { name: 'web' }, spec: { containers: [{ name: 'web', image: 'registry.example.com/web:1' }] } },
     });

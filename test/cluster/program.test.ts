@@ -73,9 +73,11 @@ describe('The program', () => {
   it('serves /healthz, /readyz and /metrics', async () => {
     const url = await cluster.operator.url();
     for (const path of ['/healthz', '/readyz']) {
-      const response = await fetch(url + path);
-      expect(response.status, path).to.equal(200);
-      expect(await response.text()).to.equal('ok\n');
+      await eventually(`${path} is ok`, async () => {
+        const response = await fetch(url + path);
+        expect(response.status, path).to.equal(200);
+        expect(await response.text()).to.equal('ok\n');
+      });
     }
     const metrics = await (await fetch(`${url}/metrics`)).text();
     for (const name of [
@@ -204,20 +206,23 @@ describe('The program', () => {
     const begun = performance.now();
     await cluster.operator.stop();
     await leads(follower);
-    expect(performance.now() - begun).to.be.below(2500);
+    // Without the release, the follower would wait 10 to 12 s until the Lease expires.
+    expect(performance.now() - begun).to.be.below(8_000);
     const scene = cluster.scene();
     await scene.placed(1);
     started = [];
     cluster.operator = follower;
   });
 
-  it('takes over within 15 seconds from a leader that was killed', async () => {
+  it('takes over within 30 seconds from a leader that was killed', async () => {
     const follower = start({ kubeconfig: cluster.kubeconfig });
     await follower.url();
     await cluster.operator.stop('SIGKILL');
     const begun = performance.now();
     await leads(follower);
-    expect(performance.now() - begun).to.be.below(15_000);
+    const ms = performance.now() - begun;
+    console.log(`      another replica leads ${(ms / 1000).toFixed(1)} s after the leader was killed`);
+    expect(ms).to.be.below(30_000);
     started = [];
     cluster.operator = follower;
   });

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Cluster, theCluster } from '../support/cluster.ts';
-import { type ControlPlane, ended, kubectl, startControlPlane } from '../support/controlplane.ts';
+import { type ControlPlane, kubectl, startControlPlane } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
 import { policyKinds } from '../support/policy-api.ts';
 import { endQuickstarts, plantPasswords, quickstart } from '../support/quickstart.ts';
@@ -20,11 +20,17 @@ describe('The quickstart', () => {
 
   describe('on an existing cluster', () => {
     let own: ControlPlane;
-    before(async () => (own = await startControlPlane(() => {})));
+    const all = () => kubectl(own, 'get', [KINDS, ...policyKinds(own.assets)].join(), '-A', '-o', 'name');
+    before(async () => {
+      own = await startControlPlane(() => {});
+      await eventually('the control plane has created its own objects', async () => {
+        await kubectl(own, 'get', 'serviceaccount', 'default', '-n', 'kube-public');
+        expect(await all()).to.equal(await all());
+      });
+    });
     after(() => own.stop());
 
     it('uses namespaces of its own, and leaves nothing behind', async () => {
-      const all = () => kubectl(own, 'get', [KINDS, ...policyKinds(own.assets)].join(), '-A', '-o', 'name');
       const before = await all();
       const run = quickstart('--kubeconfig', own.kubeconfig);
       expect(await run.exit, run.output()).to.equal(0);
@@ -36,7 +42,8 @@ describe('The quickstart', () => {
       const before = await kubectl(own, 'get', 'namespaces,crds', '-o', 'name');
       const run = quickstart('--kubeconfig', own.kubeconfig);
       await eventually('it has reached step 3', () => expect(run.output()).to.contain('3. Create one RegistryCredential'));
-      expect(await ended(run.child, 'SIGINT')).to.equal(130);
+      run.child.kill('SIGINT');
+      expect(await run.exit).to.equal(130);
       expect(await kubectl(own, 'get', 'namespaces,crds', '-o', 'name')).to.equal(before);
     });
 

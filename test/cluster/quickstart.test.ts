@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { assetsDirectory } from '../support/assets.ts';
-import { ended, kubectl } from '../support/controlplane.ts';
+import { kubectl } from '../support/controlplane.ts';
 import { eventually } from '../support/eventually.ts';
 import { shell } from '../support/page.ts';
 import { servesPolicies } from '../support/policy-api.ts';
@@ -76,7 +76,8 @@ describe('The quickstart', () => {
     expect(await shell('kubectl regcred status quickstart', '/', env)).to.contain('Synced');
     const [, log = ''] = /The operator’s log: (\S+)\n/.exec(run.output()) ?? [];
     expect(readFileSync(log, 'utf8')).to.contain('This replica leads.');
-    expect(await ended(run.child, 'SIGINT')).to.equal(0);
+    run.child.kill('SIGINT');
+    expect(await run.exit).to.equal(0);
     expect(existsSync(log)).to.equal(false);
   });
 });

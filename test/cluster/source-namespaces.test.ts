@@ -35,7 +35,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
     const all = await kubectl(controlPlane, 'kustomize', '--load-restrictor=LoadRestrictionsNone', directory);
     writeFileSync(join(directory, 'all.yaml'), all);
     await kubectl(controlPlane, 'apply', '-f', join(directory, 'all.yaml'));
-    await kubectl(controlPlane, 'wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=30s');
+    await kubectl(controlPlane, 'wait', '--for=condition=Established', 'crd/registrycredentials.regcred.dev', '--timeout=90s');
     made = parseAllDocuments(all).map((one) => one.toJS());
     const deployment = made.find(({ kind }) => kind === 'Deployment') as unknown as {
       spec: { template: { spec: { containers: { env: { name: string; value: string }[] }[] } } };
@@ -52,7 +52,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
   });
   beforeEach(() => (scene = cluster.scene()));
   afterEach(async () => {
-    await cluster.kubectl('delete', 'regcred', '--all', '--timeout=30s');
+    await cluster.kubectl('delete', 'regcred', '--all', '--timeout=90s');
   });
 
   const source = () => ({ server: 'registry.example.com', secretRef: { namespace: SYSTEM, name: scene.name } });
@@ -130,7 +130,7 @@ describe('Without rights to read Secrets cluster-wide', () => {
       const text = Buffer.from(data?.['state.json'] ?? '', 'base64').toString();
       expect(text).to.contain(Buffer.from('robot:rotated-sample').toString('base64'));
     };
-    await eventually('the state is written again', isRemembered, 90_000);
+    await eventually('the state is written again', isRemembered);
   });
 
   it('the operator does not change a Secret of another owner, and creates ours when that one is deleted', async () => {

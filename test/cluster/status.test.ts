@@ -16,7 +16,7 @@ describe('The status', () => {
     await scene.basicAuth();
     await scene.namespaces(3);
     await scene.credential();
-    await cluster.kubectl('wait', '--for=condition=Ready', `regcred/${scene.name}`, '--timeout=30s');
+    await cluster.kubectl('wait', '--for=condition=Ready', `regcred/${scene.name}`, '--timeout=90s');
   });
 
   it('is readable in kubectl get', async () => {
@@ -196,15 +196,17 @@ describe('The status', () => {
     await scene.credential();
     const { message } = await scene.ready('False', 'Forbidden');
     expect(message).to.contain(closed).and.to.contain('this namespace is closed');
-    await scene.secretIn(open);
+    await scene.secretPlaced(open);
     await scene.pullSecretsAre(open, [scene.name]);
-    const { namespaces, serviceAccounts, failures } = await scene.status();
-    expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
-    expect(serviceAccounts).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
-    expect(failures?.map(({ kind, name, reason }) => `${kind} ${name} ${reason}`)).to.have.members([
-      `Secret ${scene.name} Forbidden`,
-      'ServiceAccount default Forbidden',
-    ]);
+    await eventually('the status counts both namespaces', async () => {
+      const { namespaces, serviceAccounts, failures } = await scene.status();
+      expect(namespaces).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
+      expect(serviceAccounts).to.deep.equal({ desired: 2, synced: 1, failed: 1, conflicted: 0 });
+      expect(failures?.map(({ kind, name, reason }) => `${kind} ${name} ${reason}`)).to.have.members([
+        `Secret ${scene.name} Forbidden`,
+        'ServiceAccount default Forbidden',
+      ]);
+    });
     await allowWrites(scene, closed);
     await scene.ready();
     await scene.secretIn(closed);

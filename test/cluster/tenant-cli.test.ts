@@ -68,6 +68,7 @@ describe('kubectl regcred for tenants', () => {
     ends(0, said);
     expect(said.stdout).to.contain(scene.name);
     await tenant.patch({ suspend: true });
+    await tenant.ready('Unknown', 'Suspended');
     await scene.patchAccount(home, { imagePullSecrets: null });
     const suspended = await regcred('doctor', 'image', 'registry.example.com/app:1', '-n', home);
     ends(1, suspended);
@@ -93,6 +94,7 @@ describe('kubectl regcred for tenants', () => {
       .to.contain('You may not list RegistryCredentials')
       .and.contain('Missing right: list registrycredentials.regcred.dev');
     await tenant.patch({ suspend: true });
+    await tenant.ready('Unknown', 'Suspended');
     await scene.patchAccount(home, { imagePullSecrets: null });
     const suspended = await asTenant('registry.example.com/app:1');
     ends(1, suspended);

@@ -77,10 +77,10 @@ describe('The operator and the credentials of tenants', () => {
   it('runs without their CustomResourceDefinition, says so once, and serves them when it appears', async () => {
     await scene.placed(1);
     const definition = JSON.parse(await cluster.kubectl('get', 'crd', CRD, '-o', 'json'));
-    await cluster.kubectl('delete', 'crd', CRD, '--timeout=30s');
+    await cluster.kubectl('delete', 'crd', CRD, '--timeout=90s');
     await runWith({});
     const url = await cluster.operator.url();
-    expect(await (await fetch(`${url}/readyz`)).text()).to.contain('ok');
+    await eventually('the operator is ready', async () => expect(await (await fetch(`${url}/readyz`)).text()).to.contain('ok'));
     await scene.rotate('rotated-sample');
     const said = () =>
       cluster.operator
@@ -91,7 +91,7 @@ describe('The operator and the credentials of tenants', () => {
     const { name, labels } = definition.metadata;
     const body = { ...definition, metadata: { name, labels }, status: undefined };
     await scene.api.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { body });
-    await cluster.kubectl('wait', '--for=condition=Established', `crd/${CRD}`, '--timeout=30s');
+    await cluster.kubectl('wait', '--for=condition=Established', `crd/${CRD}`, '--timeout=90s');
     const tenant = new Tenant(scene, await scene.namespace());
     await eventually('the kind is served', () =>
       tenant

@@ -87,6 +87,9 @@ describe('A threat', () => {
     before(async () => {
       await cluster.kubectl('create', 'clusterrole', 'credential-editor', '--verb=*', '--resource=registrycredentials.regcred.dev');
       await cluster.kubectl('create', 'clusterrolebinding', 'credential-editor', '--clusterrole=credential-editor', `--user=${user}`);
+      await eventually('the role is in force', () =>
+        cluster.kubectl('auth', 'can-i', 'create', 'registrycredentials.regcred.dev', `--as=${user}`),
+      );
     });
     after(() => cluster.kubectl('delete', 'clusterrole/credential-editor', 'clusterrolebinding/credential-editor'));
 

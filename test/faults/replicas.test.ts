@@ -4,8 +4,10 @@ import { type Audited, isWrite } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Replica, theWorld, type World } from './world.ts';
 
-const KILLED_WITHIN_MS = 15_000;
-const STOPPED_WITHIN_MS = 2_000;
+/** The Lease of a killed leader expires after 12 s. The table of docs/reliability.md has the measured times. */
+const KILLED_WITHIN_MS = 30_000;
+/** Without the release of the Lease it would be 10 to 12 s. */
+const STOPPED_WITHIN_MS = 8_000;
 
 describe('With two or three replicas,', () => {
   let world: World;
@@ -31,7 +33,7 @@ describe('With two or three replicas,', () => {
     return { next, ms: performance.now() - since };
   };
 
-  it('another replica replaces a killed leader within 15 seconds, and a stopped one within 2', async () => {
+  it('another replica replaces a killed leader within 30 seconds, and a stopped one within 8', async () => {
     const killed = world.chronicle.row('leader killed, another takes over', 'a rotation, another spec, new namespaces');
     const stopped = world.chronicle.row('leader stopped, another takes over', 'a rotation');
     let leader = await world.leader();

@@ -7,8 +7,7 @@ import { type ServedPage, servedPage } from '../support/page-server.ts';
 import { acceptFrom, cloudsAndTenants, ECR } from '../support/page-tenants.ts';
 import { PageView } from '../support/page-view.ts';
 
-describe('The page with tokens and tenants', function () {
-  this.timeout(120_000);
+describe('The page with tokens and tenants', () => {
   let browser: Browser;
   let kube: PageKube;
   let served: ServedPage;

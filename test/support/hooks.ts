@@ -11,8 +11,7 @@ export const mochaHooks = {
     canaries.begin();
     observers.push((kubeconfig) => canaries.observe(kubeconfig));
   },
-  async afterAll(this: Mocha.Context): Promise<void> {
-    this.timeout(120_000);
+  async afterAll(): Promise<void> {
     await stopTheCluster();
     const leaks = canaries.leaks();
     const tooPlain = canaries.tooPlain();

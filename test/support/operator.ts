@@ -34,7 +34,7 @@ export async function install(cluster: ControlPlane): Promise<void> {
     '--for=condition=Established',
     'crd/registrycredentials.regcred.dev',
     'crd/namespacedregistrycredentials.regcred.dev',
-    '--timeout=30s',
+    '--timeout=90s',
   );
 }
 

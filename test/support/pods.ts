@@ -48,6 +48,16 @@ export async function workload(scene: Scene, namespace: string, kind: Workload, 
   });
 }
 
+/** Waits until new pods get the name from their ServiceAccount: the API server reads the accounts of a namespace from a watch. */
+export function podsInherit(scene: Scene, namespace: string, name = scene.name): Promise<void> {
+  return eventually(`a new pod in ${namespace} has ${name}`, async () => {
+    const body = { ...template({}), metadata: { name: 'probe' } };
+    const { spec } = await scene.api.call<Pod>('POST', `/api/v1/namespaces/${namespace}/pods`, { query: { dryRun: 'All' }, body });
+    const names = (spec.imagePullSecrets ?? []).map((entry) => entry.name);
+    if (!names.includes(name)) throw new Error(`[${names}]`);
+  });
+}
+
 /** Creates a pod that no controller would re-create. */
 export function barePod(scene: Scene, namespace: string, name: string, spec: object = {}): Promise<Pod> {
   const body = { ...template({}, spec), metadata: { name } };

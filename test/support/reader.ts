@@ -30,7 +30,9 @@ const PULL_ERROR =
   'Back-off pulling image "ghcr.io/acme/web:1": ErrImagePull: failed to authorize: failed to fetch anonymous token: 401 Unauthorized';
 
 interface Credentials {
-  readonly items: readonly (KubeObject & { readonly status?: { readonly conditions?: { type: string; status: string }[] } })[];
+  readonly items: readonly (KubeObject & {
+    readonly status?: { readonly observedGeneration?: number; readonly conditions?: { type: string; status: string }[] };
+  })[];
 }
 
 interface Deployment extends KubeObject {
@@ -149,7 +151,7 @@ export class Reader {
       const { kind, metadata } = document.toJS() as { kind: string; metadata: { name: string; namespace?: string } };
       if (!kind.endsWith('RegistryCredential')) continue;
       this.#last = [kind, metadata.name, `--namespace=${metadata.namespace ?? ''}`];
-      await this.cluster.kubectl('wait', '--for=condition=Ready', '--timeout=60s', ...this.#last);
+      await this.cluster.kubectl('wait', '--for=condition=Ready', '--timeout=90s', ...this.#last);
     }
   }
 
@@ -211,12 +213,14 @@ export class Reader {
     return done;
   }
 
-  /** Gives the operator the time that a reader needs to read on: until no credential is Unknown. */
+  /** Gives the operator the time that a reader needs to read on: until it has seen every spec, and no credential is Unknown. */
   #settled(): Promise<void> {
     return eventually('every RegistryCredential has a result', async () => {
       const all = await this.cluster.api.call<Credentials>('GET', `${GROUP}/registrycredentials`).catch(() => ({ items: [] }));
       const isUnknown = ({ type, status }: { type: string; status: string }) => type === 'Ready' && status === 'Unknown';
-      const unknown = all.items.filter(({ status }) => status?.conditions?.some(isUnknown));
+      const unknown = all.items.filter(
+        ({ metadata, status }) => status?.observedGeneration !== metadata.generation || status?.conditions?.some(isUnknown),
+      );
       if (unknown.length > 0) throw new Error(unknown.map(({ metadata }) => metadata.name).join());
     });
   }

@@ -34,7 +34,6 @@ export function describeReading(pages: readonly string[], more: (reader: () => R
   describe('A reader of the documentation', () => {
     let reader: Reader;
     before(async function () {
-      this.timeout(120_000);
       // The commands of the pages install it.
       needsPolicies(this, await assetsDirectory((line) => console.error(line)), 'v1');
       reader = await Reader.start();
@@ -54,7 +53,7 @@ export function describeReading(pages: readonly string[], more: (reader: () => R
               throw new Error(`${page}, line ${block.line}: the block fails for a reader. ${(cause as Error).message}\n${how}`, { cause });
             });
           }
-        }).timeout(180_000);
+        });
       }
     });
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { followLevelFile } from '../../src/log-level-file.ts';
-import { eventually } from '../support/eventually.ts';
+import { soon } from '../support/eventually.ts';
 import { recordingLog } from '../support/reconcilers.ts';
 
 describe('The file with the level of the log', () => {
@@ -23,11 +23,11 @@ describe('The file with the level of the log', () => {
       renameSync(`${file}.new`, file);
     };
     write('debug\n');
-    await eventually('the level is debug', () => expect(log.level).to.equal('debug'));
+    await soon('the level is debug', () => expect(log.level).to.equal('debug'));
     write('error');
-    await eventually('the level is error', () => expect(log.level).to.equal('error'));
+    await soon('the level is error', () => expect(log.level).to.equal('error'));
     rmSync(file);
-    await eventually('the level is the configured one', () => expect(log.level).to.equal('info'));
+    await soon('the level is the configured one', () => expect(log.level).to.equal('info'));
     expect(log.lines).to.deep.equal(Array(3).fill('The level of the log changed.'));
   });
 
@@ -36,9 +36,9 @@ describe('The file with the level of the log', () => {
     const log = Object.assign(recordingLog(), { level: 'info' });
     writeFileSync(file, 'verbose');
     followLevelFile(log, 'info', file, 5);
-    await eventually('a line says so', () => expect(log.lines.join()).to.contain('does not hold one of debug, info, warn, error'));
+    await soon('a line says so', () => expect(log.lines.join()).to.contain('does not hold one of debug, info, warn, error'));
     writeFileSync(file, 'warn');
-    await eventually('the level is warn', () => expect(log.level).to.equal('warn'));
+    await soon('the level is warn', () => expect(log.level).to.equal('warn'));
     expect(log.lines).to.have.lengthOf(2);
   });
 
@@ -52,7 +52,7 @@ describe('The file with the level of the log', () => {
       const file = join(directory, 'level');
       writeFileSync(file, level);
       followLevelFile(Object.assign(log, { info: () => void seen.push(log.level) }), was, file, 5);
-      await eventually('it has changed', () => expect(log.level).to.equal(level));
+      await soon('it has changed', () => expect(log.level).to.equal(level));
       expect(seen).to.deep.equal([writer]);
     });
   }

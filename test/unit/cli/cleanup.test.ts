@@ -7,7 +7,7 @@ import { type CleanupFlags, cleanup } from '../../../src/cli/cleanup/cleanup.ts'
 import { OperatorPresence } from '../../../src/cli/cleanup/operator-presence.ts';
 import type { CommandIo } from '../../../src/cli/command-io.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type ApiServer, type Asked, serve } from '../kube/apiserver.ts';
 
 const LEASES = '/apis/coordination.k8s.io/v1/leases';
@@ -201,7 +201,7 @@ describe('Whether an operator runs', () => {
     leases = [lease('pod-a', 1)];
     expect(await leader.look()).to.deep.equal({ state: 'unknown' });
     const begun = performance.now();
-    await eventually('the Lease has expired', async () => expect(await leader.look()).to.deep.equal({ state: 'none' }));
+    await soon('the Lease has expired', async () => expect(await leader.look()).to.deep.equal({ state: 'none' }));
     expect(performance.now() - begun).to.be.above(900);
   });
 

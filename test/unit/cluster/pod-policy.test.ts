@@ -3,7 +3,7 @@ import type { PodPolicyState } from '../../../src/api/records.ts';
 import { PodPolicy } from '../../../src/cluster/pod-policy.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type Answer, type ApiServer, json, refusal, serve } from '../kube/apiserver.ts';
 
 const POLICIES = 'mutatingadmissionpolicies';
@@ -92,13 +92,13 @@ describe('The state of the admission policy for pods', () => {
     await look({ [POLICIES]: forbidden, [BINDINGS]: there });
     expect(said).to.include('you may not');
     answers = { [POLICIES]: there, [BINDINGS]: there };
-    await eventually('it is known', () => expect(policy.state).to.equal('installed'));
+    await soon('it is known', () => expect(policy.state).to.equal('installed'));
   });
 
   it('is known after an upgrade of the cluster', async () => {
     retryMs = 1;
     await look({});
     answers = { [`v1/${POLICIES}`]: there, [`v1/${BINDINGS}`]: there };
-    await eventually('it is known', () => expect(policy.state).to.equal('installed'));
+    await soon('it is known', () => expect(policy.state).to.equal('installed'));
   });
 });

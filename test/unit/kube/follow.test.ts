@@ -5,7 +5,7 @@ import { type FollowContext, follow } from '../../../src/kube/follow.ts';
 import { identityOf } from '../../../src/kube/object.ts';
 import { Store } from '../../../src/kube/store.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type ApiServer, json, refusal, serve } from './apiserver.ts';
 
 const TARGET = { path: '/api/v1/secrets', read: identityOf };
@@ -39,7 +39,7 @@ describe('A store that a watch feeds', () => {
         reported.push(`${path} ${isOutdated} ${(error as Error | undefined)?.message ?? ''}`.trim()),
     };
     ended = follow(following, TARGET, store, abort.signal, () => states.push(store.isOutdated));
-    await eventually('it is synced', () => expect(store.synced).to.equal(true));
+    await soon('it is synced', () => expect(store.synced).to.equal(true));
   }
   afterEach(async () => {
     abort.abort();
@@ -52,12 +52,12 @@ describe('A store that a watch feeds', () => {
     watches = 'denied';
     await start(40);
     expect(store.isOutdated).to.equal(false);
-    await eventually('it is outdated', () => expect(store.isOutdated).to.equal(true));
+    await soon('it is outdated', () => expect(store.isOutdated).to.equal(true));
     expect(reported).to.deep.equal(['/api/v1/secrets true watch is denied']);
     expect(states.at(-1)).to.equal(true);
     // Before any line arrives: a bookmark may take a minute.
     watches = 'open';
-    await eventually('it is up to date', () => expect(store.isOutdated).to.equal(false));
+    await soon('it is up to date', () => expect(store.isOutdated).to.equal(false));
     expect(reported).to.deep.equal(['/api/v1/secrets true watch is denied', '/api/v1/secrets false']);
     expect(states.at(-1)).to.equal(false);
   });
@@ -65,14 +65,14 @@ describe('A store that a watch feeds', () => {
   it('is not outdated while the API server ends every watch early: each delivers the changes since the last one', async () => {
     watches = 'at once ended';
     await start(40);
-    await eventually('it has watched often', () => expect(server.asked.length).to.be.above(20));
+    await soon('it has watched often', () => expect(server.asked.length).to.be.above(20));
     expect(reported).to.deep.equal([]);
   });
 
   it('is no longer reported when the watch is stopped', async () => {
     watches = 'denied';
     await start(10);
-    await eventually('it is outdated', () => expect(reported).to.have.length(1));
+    await soon('it is outdated', () => expect(reported).to.have.length(1));
     abort.abort();
     await ended;
     expect(reported).to.deep.equal(['/api/v1/secrets true watch is denied', '/api/v1/secrets false']);

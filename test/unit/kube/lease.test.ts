@@ -3,7 +3,7 @@ import { KubeClient } from '../../../src/kube/client.ts';
 import type { KubeError } from '../../../src/kube/errors.ts';
 import { Lease, type LeaseTimes } from '../../../src/kube/lease.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type Answer, type ApiServer, json, refusal, serve } from './apiserver.ts';
 
 const LEASE = { namespace: 'regcred-system', name: 'regcred' };
@@ -93,17 +93,17 @@ describe('The Lease', () => {
     store({ metadata: { name: 'regcred' }, spec: { holderIdentity: 'one', leaseDurationSeconds: 600 } });
     const a = lease('a', LONG);
     const acquired = a.acquire(abort.signal);
-    await eventually('it asks several times', () => expect(server.asked.length).to.be.above(4));
+    await soon('it asks several times', () => expect(server.asked.length).to.be.above(4));
     expect(followed).to.deep.equal(['one']);
     holder('two');
-    await eventually('it reports the next holder', () => expect(followed).to.deep.equal(['one', 'two']));
+    await soon('it reports the next holder', () => expect(followed).to.deep.equal(['one', 'two']));
     holder('');
     await acquired;
     holder('two');
     const lost = new AbortController();
     await a.keep(lost.signal);
     const again = a.acquire(abort.signal).catch(() => {});
-    await eventually('it reports the holder again', () => expect(followed).to.deep.equal(['one', 'two', 'two']));
+    await soon('it reports the holder again', () => expect(followed).to.deep.equal(['one', 'two', 'two']));
     abort.abort();
     await again;
   });
@@ -137,13 +137,13 @@ describe('The Lease', () => {
         () => {},
       );
       const asked = server.asked.length;
-      await eventually('it has asked a few times', () => expect(server.asked.length).to.be.above(asked + 4));
+      await soon('it has asked a few times', () => expect(server.asked.length).to.be.above(asked + 4));
       expect(rewound).to.equal(0);
       version = 500;
       store(held as Held);
-      await eventually('it is noticed', () => expect(rewound).to.equal(1));
+      await soon('it is noticed', () => expect(rewound).to.equal(1));
       const later = server.asked.length;
-      await eventually('it has asked a few times more', () => expect(server.asked.length).to.be.above(later + 4));
+      await soon('it has asked a few times more', () => expect(server.asked.length).to.be.above(later + 4));
       expect(rewound).to.equal(1);
       stop.abort();
       await running;
@@ -155,7 +155,7 @@ describe('The Lease', () => {
     const acquired = many.map((one) => one.acquire(abort.signal).catch(() => {}));
     await Promise.race(acquired);
     const before = server.asked.length;
-    await eventually('all have retried', () => expect(server.asked.length).to.be.above(before + 20));
+    await soon('all have retried', () => expect(server.asked.length).to.be.above(before + 20));
     expect(many.filter(({ isHeld }) => isHeld)).to.have.length(1);
     // Losing an election is not a failure.
     expect(failures).to.deep.equal([]);
@@ -208,7 +208,7 @@ describe('The Lease', () => {
       () => false,
     );
     const until = performance.now() + 1.5 * times.durationMs;
-    await eventually('it would have expired', () => expect(performance.now()).to.be.above(until));
+    await soon('it would have expired', () => expect(performance.now()).to.be.above(until));
     expect([a.isHeld, b.isHeld]).to.deep.equal([true, false]);
     expect(held?.spec).to.include({ holderIdentity: 'a', leaseTransitions: 0 });
     abort.abort();
@@ -221,7 +221,7 @@ describe('The Lease', () => {
     await a.acquire(abort.signal);
     const b = lease('b', LONG);
     const taken = b.acquire(abort.signal);
-    await eventually('the other has tried', () => expect(server.asked.length).to.be.above(3));
+    await soon('the other has tried', () => expect(server.asked.length).to.be.above(3));
     await a.release();
     expect(a.isHeld).to.equal(false);
     const puts = server.asked.filter(({ method }) => method === 'PUT').map(({ body }) => (body as Held).spec.holderIdentity);
@@ -263,7 +263,7 @@ describe('The Lease', () => {
     await a.acquire(abort.signal);
     const { resourceVersion } = store({ ...held, metadata: { ...held?.metadata, annotations: { note: 'b' } } }).metadata;
     const kept = a.keep(abort.signal);
-    await eventually('it is renewed', () => expect(Number(held?.metadata.resourceVersion)).to.be.above(Number(resourceVersion)));
+    await soon('it is renewed', () => expect(Number(held?.metadata.resourceVersion)).to.be.above(Number(resourceVersion)));
     expect(a.isHeld).to.equal(true);
     expect(held?.metadata.annotations).to.deep.equal({ note: 'b' });
     abort.abort();
@@ -288,7 +288,7 @@ describe('The Lease', () => {
       await a.acquire(abort.signal);
       trouble = () => {};
       const kept = a.keep(abort.signal);
-      await eventually('it is lost', () => expect(a.isHeld).to.equal(false));
+      await soon('it is lost', () => expect(a.isHeld).to.equal(false));
       abort.abort();
       await server.close();
       await kept;
@@ -305,9 +305,9 @@ describe('The Lease', () => {
         trouble = () => {};
         let hasEnded = false;
         const kept = a.keep(abort.signal).then(() => (hasEnded = true));
-        await eventually('the renewal has started', () => expect(server.open()).to.equal(1));
+        await soon('the renewal has started', () => expect(server.open()).to.equal(1));
         if (isStopped) abort.abort();
-        await eventually('the renewal ends', () => expect(hasEnded).to.equal(true), 4000).finally(() => server.close());
+        await soon('the renewal ends', () => expect(hasEnded).to.equal(true), 4000).finally(() => server.close());
         await kept;
       });
     }
@@ -320,7 +320,7 @@ describe('The Lease', () => {
       () => 'acquired',
       (error: Error) => error.name,
     );
-    await eventually('it has tried', () => expect(server.asked.length).to.be.above(1));
+    await soon('it has tried', () => expect(server.asked.length).to.be.above(1));
     abort.abort();
     expect(await acquired).to.equal('AbortError');
     expect(a.isHeld).to.equal(false);

@@ -4,7 +4,7 @@ import { KubeClient } from '../../../src/kube/client.ts';
 import { identityOf } from '../../../src/kube/object.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
 import { WatchSet } from '../../../src/kube/watch-set.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type ApiServer, json, refusal, serve } from './apiserver.ts';
 
 describe('A set of watches', () => {
@@ -42,7 +42,7 @@ describe('A set of watches', () => {
     await kube.close();
     await server.close();
   });
-  const synced = (name: string) => eventually(`${name} is synced`, async () => expect(watches.view(name)?.synced).to.equal(true));
+  const synced = (name: string) => soon(`${name} is synced`, async () => expect(watches.view(name)?.synced).to.equal(true));
   const lists = () => server.asked.filter(({ query }) => !query.watch).length;
 
   it('notifies all owners of a watch, and no others, when it becomes synced', async () => {
@@ -57,7 +57,7 @@ describe('A set of watches', () => {
   it('notifies the owners when a watch fails, and again when it recovers', async () => {
     isForbidden = true;
     watches.keepFor('acme', ['pull']);
-    await eventually('the watch fails', async () => expect(watches.view('pull')?.error).to.be.instanceOf(Error));
+    await soon('the watch fails', async () => expect(watches.view('pull')?.error).to.be.instanceOf(Error));
     expect(notified).to.deep.equal([['acme']]);
     isForbidden = false;
     await synced('pull');
@@ -85,7 +85,7 @@ describe('A set of watches', () => {
       },
     );
     watches.keepFor('acme', ['pull']);
-    await eventually('it has listed twice', async () => expect(lists()).to.equal(2));
+    await soon('it has listed twice', async () => expect(lists()).to.equal(2));
     await synced('pull');
     expect(changed).to.deep.equal(['a fault']);
   });
@@ -99,7 +99,7 @@ describe('A set of watches', () => {
     expect([...watches.records()].map(({ name }) => name)).to.deep.equal(['pull']);
     watches.keepFor('beta', []);
     expect(watches.view('pull')).to.equal(undefined);
-    await eventually('both watches are closed', async () => expect(server.open()).to.equal(0));
+    await soon('both watches are closed', async () => expect(server.open()).to.equal(0));
     expect(changed.sort()).to.deep.equal(['former', 'pull']);
   });
 
@@ -107,7 +107,7 @@ describe('A set of watches', () => {
     isForbidden = true;
     watches.keepFor('acme', ['pull']);
     watches.keepFor('beta', ['pull']);
-    await eventually('the watch fails', async () => expect(notified).to.deep.equal([['acme', 'beta']]));
+    await soon('the watch fails', async () => expect(notified).to.deep.equal([['acme', 'beta']]));
     watches.keepFor('acme', []);
     isForbidden = false;
     await synced('pull');

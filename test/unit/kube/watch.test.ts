@@ -3,7 +3,7 @@ import { KubeClient } from '../../../src/kube/client.ts';
 import { KubeError } from '../../../src/kube/errors.ts';
 import { Timeline } from '../../../src/kube/timeline.ts';
 import { type WatchEvent, type WatchTarget, watch } from '../../../src/kube/watch.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { type Answer, type ApiServer, json, refusal, serve } from './apiserver.ts';
 
 const TARGET: WatchTarget<string> = { path: '/api/v1/namespaces', read: ({ metadata }) => metadata.annotations?.note ?? metadata.name };
@@ -230,14 +230,14 @@ describe('The watch', () => {
   for (const [what, { answers, waits = [], ...want }] of Object.entries(cases)) {
     it(what, async () => {
       await follow(answers);
-      await eventually('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want), 5_000);
+      await soon('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want));
       expect(attempts).to.deep.equal(waits);
     });
   }
 
   it('takes null for an empty list, as the API server sends it for metadata only', async () => {
     await follow([json(200, { metadata: { resourceVersion: '1' }, items: null }), brings([])]);
-    await eventually('the list is read', () => expect(events).to.deep.equal(['init', 'initDone 1']));
+    await soon('the list is read', () => expect(events).to.deep.equal(['init', 'initDone 1']));
   });
 
   it('joins lines that arrive in parts, even if a part ends within a character', async () => {
@@ -247,7 +247,7 @@ describe('The watch', () => {
       write = (bytes) => void response.write(bytes);
     };
     await follow([list('10', []), inParts]);
-    await eventually('the watch is open', () => expect(server.asked).to.have.length(2));
+    await soon('the watch is open', () => expect(server.asked).to.have.length(2));
     const one = Buffer.from(line('ADDED', object('b', '11', '東京 🚢')));
     const inside = (text: string, at: number) => one.indexOf(text) + at;
     const cuts = [
@@ -266,7 +266,7 @@ describe('The watch', () => {
     for (const [at, cut] of cuts.entries()) {
       write(Buffer.concat([one.subarray(cuts[at - 1] ?? one.length), one.subarray(0, cut)]));
       if (at > 0) whole = [...whole, 'applied 東京 🚢'];
-      await eventually(`the line that was cut at ${cuts[at - 1]} is complete`, () =>
+      await soon(`the line that was cut at ${cuts[at - 1]} is complete`, () =>
         expect(events).to.deep.equal(['init', 'initDone 10', ...whole]),
       );
     }
@@ -369,7 +369,7 @@ describe('The watch', () => {
     for (const [what, { answers, waits = [], target, ...want }] of Object.entries(streams)) {
       it(what, async () => {
         await follow(answers, target, 1, undefined, true);
-        await eventually('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want), 5_000);
+        await soon('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want));
         expect(attempts).to.deep.equal(waits);
       });
     }
@@ -381,7 +381,7 @@ describe('The watch', () => {
         response.on('close', () => clearInterval(timer));
       };
       await follow([endless, list('10', ['b'])], TARGET, 1, undefined, true, 30);
-      await eventually('it has listed', () => expect(asked()).to.deep.equal(['stream', 'list', 'watch 10']), 5_000);
+      await soon('it has listed', () => expect(asked()).to.deep.equal(['stream', 'list', 'watch 10']));
       expect(events.filter((event) => event !== 'listed a')).to.deep.equal(['init', 'failed 0', 'init', 'listed b', 'initDone 10']);
     });
 
@@ -391,13 +391,13 @@ describe('The watch', () => {
       const cause = Object.assign(new Error('Headers Timeout Error'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
       kube.open = (path, call) =>
         call.query?.sendInitialEvents ? Promise.reject(new KubeError(cause.message, 0, undefined, undefined, { cause })) : open(path, call);
-      await eventually('it has listed', () => expect(events).to.deep.equal(['init', 'failed 0', ...listed]), 5_000);
+      await soon('it has listed', () => expect(events).to.deep.equal(['init', 'failed 0', ...listed]));
       expect(asked()).to.deep.equal(['list', 'watch 10']);
     });
 
     it('requests the selected objects in their latest state', async () => {
       await follow([stream(endOfList('1'))], { ...TARGET, labelSelector: 'a!=b', fieldSelector: 'metadata.name=c' }, 1, undefined, true);
-      await eventually('the list is read', () => expect(events).to.include('initDone 1'));
+      await soon('the list is read', () => expect(events).to.include('initDone 1'));
       const { timeoutSeconds, ...rest } = server.asked[0]?.query ?? {};
       expect(rest).to.deep.equal({
         labelSelector: 'a!=b',
@@ -413,19 +413,19 @@ describe('The watch', () => {
     it('streams again when the timeline ends, and ends it itself if its list is older than what it has seen', async () => {
       const first = stream(endOfList('10'), bookmark('900'), failure(410, 'Expired', 'no'));
       await follow([first, stream(line('ADDED', object('b', '3')), endOfList('20')), brings([bookmark('21')])], TARGET, 1, undefined, true);
-      await eventually('it watches', () => expect(asked()).to.deep.equal(['stream', 'stream', 'watch 20']), 5_000);
-      await eventually('it has seen everything', () => expect(events).to.include('seen 21'));
+      await soon('it watches', () => expect(asked()).to.deep.equal(['stream', 'stream', 'watch 20']));
+      await soon('it has seen everything', () => expect(events).to.include('seen 21'));
       expect(events).to.deep.equal(['init', 'initDone 10', 'seen 900', 'init', 'listed b', 'initDone 20', 'seen 21']);
       expect(rewound).to.equal(1);
     });
 
     it('closes the request when it is aborted in the middle of the list', async () => {
       await follow([stream(line('ADDED', object('a', '3')))], TARGET, 3_600_000, undefined, true);
-      await eventually('the list arrives', () => expect(events).to.deep.equal(['init', 'listed a']));
+      await soon('the list arrives', () => expect(events).to.deep.equal(['init', 'listed a']));
       abort.abort();
       await ended;
       expect(events).to.deep.equal(['init', 'listed a']);
-      await eventually('the request has ended', () => expect(server.open()).to.equal(0));
+      await soon('the request has ended', () => expect(server.open()).to.equal(0));
     });
   });
 
@@ -451,7 +451,7 @@ describe('The watch', () => {
     for (const [when, { answers, ...want }] of Object.entries(silences)) {
       it(when, async () => {
         await follow(answers, TARGET, 1, silent);
-        await eventually('it has listed and watches', () => expect({ asked: asked(), rewound }).to.deep.equal(want), 5_000);
+        await soon('it has listed and watches', () => expect({ asked: asked(), rewound }).to.deep.equal(want));
       });
     }
 
@@ -461,14 +461,14 @@ describe('The watch', () => {
         setTimeout(() => response.destroy(), silent + 20);
       };
       await follow([list('10', []), spokeOnce], TARGET, 1, silent);
-      await eventually('it watches again', () => expect(asked()).to.deep.equal(['list', 'watch 10', 'watch 11']), 5_000);
+      await soon('it watches again', () => expect(asked()).to.deep.equal(['list', 'watch 10', 'watch 11']));
     });
 
     it('at once when the timeline ends, without reporting a failure', async () => {
       await follow([list('10', ['a']), brings([bookmark('900')]), list('20', ['b'])]);
-      await eventually('it watches', () => expect(events).to.include('seen 900'));
+      await soon('it watches', () => expect(events).to.include('seen 900'));
       timeline.rewound(timeline.current);
-      await eventually('it has listed again', () => expect(asked()).to.deep.equal(['list', 'watch 10', 'list', 'watch 20']), 5_000);
+      await soon('it has listed again', () => expect(asked()).to.deep.equal(['list', 'watch 10', 'list', 'watch 20']));
       expect(events).to.deep.equal([...listed, 'seen 900', 'init', 'listed b', 'initDone 20']);
       // Its own older list does not end the new timeline too.
       expect(rewound).to.equal(1);
@@ -480,10 +480,10 @@ describe('The watch', () => {
         answer = () => list('900', ['a'])(response, asked);
       };
       await follow([late, list('20', ['b'])]);
-      await eventually('it lists', () => expect(server.asked).to.have.length(1));
+      await soon('it lists', () => expect(server.asked).to.have.length(1));
       timeline.rewound(timeline.current);
       answer();
-      await eventually('it has listed again', () => expect(asked()).to.deep.equal(['list', 'list', 'watch 20']), 5_000);
+      await soon('it has listed again', () => expect(asked()).to.deep.equal(['list', 'list', 'watch 20']));
     });
   });
 
@@ -501,7 +501,7 @@ describe('The watch', () => {
       it(what, async () => {
         const answers = [refusal(500, 'InternalError', 'no'), list('10', ['a']), refusal(410, 'Expired', 'no'), list('20', [])];
         await follow(answers, { ...TARGET, ...target });
-        await eventually('it has listed again', () => expect(server.asked).to.have.length(5));
+        await soon('it has listed again', () => expect(server.asked).to.have.length(5));
         const [failed, listed, , after] = server.asked.map(({ query }) => query);
         expect([failed, listed, after]).to.deep.equal([first, first, again]);
       });
@@ -510,7 +510,7 @@ describe('The watch', () => {
 
   it('requests the selected objects, in pages, and bookmarks', async () => {
     await follow([list('10', [], 'page-2'), list('10', [])], { ...TARGET, labelSelector: 'a!=b', fieldSelector: 'metadata.name=c' });
-    await eventually('the watch is open', () => expect(server.asked).to.have.length(3));
+    await soon('the watch is open', () => expect(server.asked).to.have.length(3));
     const [first, second, third] = server.asked.map(({ query }) => query);
     const selected = { labelSelector: 'a!=b', fieldSelector: 'metadata.name=c' };
     expect(first).to.deep.equal({ ...selected, limit: '500' });
@@ -528,7 +528,7 @@ describe('The watch', () => {
   for (const [when, { answers, events: want, open }] of Object.entries(moments)) {
     it(`ends when it is aborted ${when}, without an event and without an open request`, async () => {
       await follow(answers, TARGET, 3_600_000);
-      await eventually('it has this state', () => {
+      await soon('it has this state', () => {
         expect(events).to.deep.equal(want);
         expect(server.open()).to.equal(open);
         if (open === 0) expect(attempts).to.deep.equal([0]);
@@ -536,13 +536,13 @@ describe('The watch', () => {
       abort.abort();
       await ended;
       expect(events).to.deep.equal(want);
-      await eventually('the request has ended', () => expect(server.open()).to.equal(0));
+      await soon('the request has ended', () => expect(server.open()).to.equal(0));
     });
   }
 
   it('does not start if it is already aborted', async () => {
     await follow([list('10', ['a'])]);
-    await eventually('the watch is open', () => expect(server.asked).to.have.length(2));
+    await soon('the watch is open', () => expect(server.asked).to.have.length(2));
     expect((await watch({ kube, timeline, retryMs: () => 1 }, TARGET, AbortSignal.abort()).next()).done).to.equal(true);
     expect(server.asked).to.have.length(2);
   });

@@ -6,7 +6,7 @@ import type { ObservedCluster } from '../../../src/cluster/observed-cluster.ts';
 import { path } from '../../../src/cluster/paths.ts';
 import { KubeError } from '../../../src/kube/errors.ts';
 import { LeaderTerm } from '../../../src/operator/leader-term.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { LateCluster } from '../../support/observed.ts';
 import { given, recordingLog } from '../../support/reconcilers.ts';
@@ -89,12 +89,12 @@ const ready = (api: MemoryApi) => {
   return `${status} ${reason}`;
 };
 
-const untilReady = (api: MemoryApi, want = 'True Synced') => eventually(`acme is ${want}`, () => expect(ready(api)).to.equal(want), 10_000);
+const untilReady = (api: MemoryApi, want = 'True Synced') => soon(`acme is ${want}`, () => expect(ready(api)).to.equal(want));
 
 /** Nothing waits, and nothing has been written for so long that nothing is under way. */
 async function untilIdle(api: MemoryApi, { term, runs }: Led) {
   let before = '';
-  await eventually('the term is idle', () => {
+  await soon('the term is idle', () => {
     const now = `${term.readings.queueDepth} ${runs()} ${api.writes.length}`;
     const isSame = now === before;
     before = now;
@@ -119,7 +119,7 @@ describe('A leader term', () => {
       expect(server.get(path.account(namespace, 'default')).imagePullSecrets).to.deep.equal([{ name: 'acme' }]);
     }
     expect(server.get(ACME).metadata.finalizers).to.deep.equal(['regcred.dev/cleanup']);
-    await eventually('the Event is written', () => expect(server.events.map(({ reason }) => reason)).to.deep.equal(['Synced']));
+    await soon('the Event is written', () => expect(server.events.map(({ reason }) => reason)).to.deep.equal(['Synced']));
   });
 
   it('plans each account once when everything is in place, and takes no run for a Secret that is right', async () => {
@@ -169,10 +169,10 @@ describe('A leader term', () => {
         expiresAt: Date.now() + 3_600_000,
       });
       const { term } = start(server, { fetchToken });
-      await eventually('the token is placed', () => expect(password(server)).to.equal('sample-token-1'));
+      await soon('the token is placed', () => expect(password(server)).to.equal('sample-token-1'));
       const [reading] = term.readings.tokens();
       expect(reading?.token).to.match(/^regcred-token-aws-/);
-      await eventually('the token is kept', () => expect(server.has(path.secret('regcred-system', reading?.token ?? ''))).to.equal(true));
+      await soon('the token is kept', () => expect(server.has(path.secret('regcred-system', reading?.token ?? ''))).to.equal(true));
       await untilIdle(server, led as Led);
       await led?.end();
       const writes = server.writes.length;
@@ -237,7 +237,7 @@ describe('A leader term', () => {
     await led?.end();
     const writes = server.writes.length;
     const next = start(server);
-    await eventually('it has looked at everything', () => expect(next.runs()).to.be.at.least(5));
+    await soon('it has looked at everything', () => expect(next.runs()).to.be.at.least(5));
     await untilIdle(server, next);
     await untilReady(server);
     expect(server.writes.slice(writes)).to.deep.equal([]);
@@ -257,7 +257,7 @@ describe('A leader term', () => {
     given(server).namespace('new');
     const writes = server.writes.length;
     start(server);
-    await eventually('it is repaired', () => {
+    await soon('it is repaired', () => {
       expect(server.writes.slice(writes)).to.include.members([
         'create secrets shop/acme',
         'create secrets new/acme',
@@ -274,7 +274,7 @@ describe('A leader term', () => {
     server.remove(ACME);
     server.refuse = (write) => (write.endsWith('/status') ? new KubeError('forbidden', 403) : undefined);
     start(server);
-    await eventually('it is gone', () => expect(server.has(ACME)).to.equal(false));
+    await soon('it is gone', () => expect(server.has(ACME)).to.equal(false));
     expect(server.has(path.secret('shop', 'acme'))).to.equal(false);
     expect(server.get(path.account('team', 'default')).imagePullSecrets).to.equal(undefined);
   });
@@ -292,8 +292,8 @@ describe('A leader term', () => {
         },
       }),
     });
-    await eventually('the other namespace is placed', () => expect(server.has(path.secret('team', 'acme'))).to.equal(true));
-    await eventually('the fault is counted', () => expect(counted).to.include('secret fault'));
+    await soon('the other namespace is placed', () => expect(server.has(path.secret('team', 'acme'))).to.equal(true));
+    await soon('the fault is counted', () => expect(counted).to.include('secret fault'));
     expect(counted.filter((fault) => fault !== 'secret fault')).to.deep.equal([]);
     expect(log.lines).to.include('A reconciler failed.');
     expect(server.has(path.secret('shop', 'acme'))).to.equal(false);
@@ -308,11 +308,11 @@ describe('A leader term', () => {
       const broken = given(server).credential('broken', {}, []);
       server.change(path.credential('broken'), { spec: { ...(broken.spec as object), serviceAccounts } });
       const { counted } = start(server);
-      await eventually('the fault is counted', () => expect(counted).to.include(fault));
+      await soon('the fault is counted', () => expect(counted).to.include(fault));
       await untilReady(server);
       given(server).namespace('new');
       given(server).account('new');
-      await eventually('a new namespace is placed', () => {
+      await soon('a new namespace is placed', () => {
         expect(server.get(path.account('new', 'default')).imagePullSecrets).to.deep.include({ name: 'acme' });
       });
     });
@@ -332,9 +332,9 @@ describe('A leader term', () => {
     server.refuse = (write) => (write.includes('secrets') ? new KubeError('too many requests', 429, undefined, 60_000) : undefined);
     const { term } = start(server);
     expect(term.readings.queueWidth).to.equal(4);
-    await eventually('it pauses', () => expect(term.readings.queueWidth).to.equal(0));
+    await soon('it pauses', () => expect(term.readings.queueWidth).to.equal(0));
     given(server).namespace('new');
-    await eventually('a key waits', () => expect(term.readings.queueDepth).to.be.above(0));
+    await soon('a key waits', () => expect(term.readings.queueDepth).to.be.above(0));
     expect(server.has(path.secret('new', 'acme'))).to.equal(false);
   });
 
@@ -343,9 +343,9 @@ describe('A leader term', () => {
     const denied = { code: 429, message: 'admission webhook "limits.example.com" denied the request' };
     server.refuse = (write) => (write.endsWith('shop/acme') ? new KubeError(denied.message, 429, denied, 60_000) : undefined);
     const { term } = start(server);
-    await eventually('the other namespace is placed', () => expect(server.has(path.secret('team', 'acme'))).to.equal(true));
+    await soon('the other namespace is placed', () => expect(server.has(path.secret('team', 'acme'))).to.equal(true));
     given(server).namespace('new');
-    await eventually('a new namespace is placed', () => expect(server.has(path.secret('new', 'acme'))).to.equal(true));
+    await soon('a new namespace is placed', () => expect(server.has(path.secret('new', 'acme'))).to.equal(true));
     expect(term.readings.queueWidth).to.equal(4);
   });
 
@@ -357,8 +357,8 @@ describe('A leader term', () => {
       return undefined;
     };
     const { term } = start(server);
-    await eventually('the finalizer is written', () => expect(server.writes).to.have.lengthOf(1));
-    await eventually('writes are under way', () => expect(server.waiting).to.be.above(0));
+    await soon('the finalizer is written', () => expect(server.writes).to.have.lengthOf(1));
+    await soon('writes are under way', () => expect(server.waiting).to.be.above(0));
     const { waiting } = server;
     let hasEnded = false;
     const ending = term.end().then(() => {
@@ -387,9 +387,9 @@ describe('A leader term', () => {
     const writes = server.writes.length;
     given(server).namespace('new');
     server.remove(path.secret('shop', 'acme'));
-    await eventually('it has tried', () => expect(counted.filter((reason) => reason === 'secret passing')).to.have.length.above(1));
+    await soon('it has tried', () => expect(counted.filter((reason) => reason === 'secret passing')).to.have.length.above(1));
     expect(server.writes.slice(writes)).to.deep.equal([]);
     isHeld = true;
-    await eventually('it continues', () => expect(server.has(path.secret('new', 'acme'))).to.equal(true));
+    await soon('it continues', () => expect(server.has(path.secret('new', 'acme'))).to.equal(true));
   });
 });

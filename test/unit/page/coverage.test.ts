@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { Coverage } from '../../../src/page/coverage.ts';
 import type { Change, Snapshot } from '../../../src/page/messages.ts';
 import { Observed } from '../../../src/page/observed.ts';
-import { eventually } from '../../support/eventually.ts';
+import { soon } from '../../support/eventually.ts';
 import { credential, demoCluster, namespace, placed, waitingPod } from '../../support/page-demo.ts';
 import { PageKube } from '../../support/page-kube.ts';
 
@@ -30,7 +30,7 @@ describe('What the page is sent', () => {
     coverage.observe(observed);
     observed.start(stop.signal);
     await observed.read(AbortSignal.timeout(10_000));
-    await eventually('every watch is open', () => expect(observed.notices()).to.deep.equal([]));
+    await soon('every watch is open', () => expect(observed.notices()).to.deep.equal([]));
     coverage.update();
   }
   afterEach(() => stop.abort());

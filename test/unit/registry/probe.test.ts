@@ -151,7 +151,7 @@ describe('A registry that is asked', () => {
       const start = performance.now();
       const observation = await check(server.host, { settings: isSlow ? { timeoutMs: 300 } : {} });
       expect(last(observation)).to.equal(want);
-      expect(performance.now() - start).to.be.below(2500);
+      expect(performance.now() - start).to.be.below(4500);
       expect(JSON.stringify(observation))
         .to.not.contain(CANARY)
         .and.not.contain(PASSWORD)

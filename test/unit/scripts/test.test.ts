@@ -112,4 +112,4 @@ describe('npm test', () => {
     expect(status).to.equal(1);
     expect(stderr).to.contain('There are no test files in what was named.');
   });
-}).timeout(30_000);
+}).timeout(120_000);

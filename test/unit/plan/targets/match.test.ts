@@ -34,7 +34,7 @@ describe('A glob', () => {
   it('that is hostile is matched quickly', () => {
     const start = performance.now();
     expect(matchesGlob('*a'.repeat(60), `${'a'.repeat(253)}b`)).to.equal(false);
-    expect(performance.now() - start).to.be.below(100);
+    expect(performance.now() - start).to.be.below(2_000);
   });
 });
 
