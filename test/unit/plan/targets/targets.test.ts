@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import type { RegistryCredentialSpec } from '../../../../src/api/types.ts';
-import { selectsAccount, selectsAnyAccount, selectsNamespace, unmatchedParts } from '../../../../src/plan/targets/targets.ts';
+import {
+  exactNames,
+  explainAccount,
+  explainObserved,
+  selectsAccount,
+  selectsAnyAccount,
+  selectsNamespace,
+  unmatchedParts,
+} from '../../../../src/plan/targets/targets.ts';
 import { account, credential, namespace, spec } from '../../../support/builders.ts';
 
 const acme = { matchLabels: { pull: 'acme' } };
@@ -35,6 +43,37 @@ describe('A ServiceAccount', () => {
   };
   for (const [what, [serviceAccounts, mods, want]] of Object.entries(table)) {
     it(what, () => expect(selectsAccount(spec({ serviceAccounts }), account(mods))).to.equal(want));
+  }
+});
+
+describe('The reason why a credential', () => {
+  it('does not select a ServiceAccount is the first that applies', () => {
+    const of = (names: string[], mods: Parameters<typeof account>[0]) =>
+      explainAccount(spec({ serviceAccounts: { names } }), account(mods));
+    expect(of(['*'], {})).to.equal('selected');
+    expect(of([], {})).to.equal('not-matched');
+    expect(of([], { labels: { 'regcred.dev/exclude': 'true' } })).to.equal('opted-out');
+    expect(of([], { labels: { 'regcred.dev/exclude': 'true' }, terminating: true })).to.equal('terminating');
+  });
+
+  it('of a tenant is not accepted is not known where its Secret is in place: the tenant label of the operator is not known', () => {
+    const ofTeam = credential({ kind: 'NamespacedRegistryCredential', namespace: 'team-a' });
+    const other = namespace({ name: 'team-b' });
+    expect([true, false].map((isPlaced) => explainObserved(ofTeam, other, isPlaced))).to.deep.equal(['selected', 'not-accepted']);
+    const leaving = namespace({ name: 'team-b', terminating: true });
+    expect([true, false].map((isPlaced) => explainObserved(ofTeam, leaving, isPlaced))).to.deep.equal(['terminating', 'terminating']);
+  });
+});
+
+describe('spec.namespaces', () => {
+  const table: Record<string, readonly [RegistryCredentialSpec['namespaces'], readonly string[] | undefined]> = {
+    'can select only the names that it lists': [{ names: ['team-a', 'shop'] }, ['team-a', 'shop']],
+    'can select any name by a glob': [{ names: ['team-a', 'shop-*'] }, undefined],
+    'can select any name by a selector': [{ names: ['team-a'], selector: acme }, undefined],
+    'can select none if it is empty': [{}, []],
+  };
+  for (const [what, [namespaces, want]] of Object.entries(table)) {
+    it(what, () => expect(exactNames(spec({ namespaces }))).to.deep.equal(want));
   }
 });
 
