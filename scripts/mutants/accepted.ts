@@ -32,6 +32,12 @@ export const ACCEPTED: readonly { readonly file: string; readonly before: string
     why: 'Both are before every credential.',
   },
   {
+    file: 'src/plan/checks/schedule.ts',
+    before: 'function pauseAfter({ result, times, retryAfterSeconds = 0 }: LastCheck, intervalMs: number, random: number): number {',
+    after: 'function pauseAfter({ result, times, retryAfterSeconds = 1 }: LastCheck, intervalMs: number, random: number): number {',
+    why: 'Without a Retry-After the pause is a minute or more.',
+  },
+  {
     file: 'src/queue/lane.ts',
     before: 'if (++this.#head > 1024 && this.#head * 2 > this.#ids.length) {',
     after: 'if (++this.#head > 1024 && this.#head * 2 >= this.#ids.length) {',
