@@ -206,7 +206,8 @@ describe('What needs a person', () => {
           registries: [
             { server: 'quay.io', result: 'NotRefused' },
             { server: 'ghcr.io', result: 'NotRefused', expiresAt: '2026-12-01T00:00:00Z' },
-            { server: 'https://index.docker.io/v1/', result: 'Refused', expiresAt: '2027-12-01T00:00:00Z' },
+            { server: 'https://index.docker.io/v1/', result: 'Refused', expiresAt: '2026-12-01T00:00:00Z' },
+            { server: 'gcr.io', result: 'Refused' },
           ],
         };
         expect(needsOf([withConditions('acme', [one], status)], [], NO_DIAGNOSIS)[0]?.command).to.equal(command);
