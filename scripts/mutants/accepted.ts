@@ -38,10 +38,10 @@ export const ACCEPTED: readonly { readonly file: string; readonly before: string
     why: 'Without a Retry-After the pause is a minute or more.',
   },
   {
-    file: 'src/queue/lane.ts',
-    before: 'if (++this.#head > 1024 && this.#head * 2 > this.#ids.length) {',
-    after: 'if (++this.#head > 1024 && this.#head * 2 >= this.#ids.length) {',
-    why: 'It frees memory one key earlier.',
+    file: 'src/queue/queue.ts',
+    before: "if (this.#state === 'closed' || endsAt <= this.#pauseEndsAt) return;",
+    after: "if (this.#state === 'closed' || endsAt < this.#pauseEndsAt) return;",
+    why: 'A pause with the same end ends at the same time.',
   },
   {
     file: 'src/queue/queue.ts',

@@ -228,6 +228,24 @@ describe('What needs a person', () => {
       ]);
     });
 
+    it('is at most 50 entries', () => {
+      const pods = Array.from({ length: 51 }, (_, n) => pod({ name: `web-${n}`, owner: undefined }));
+      expect(needsOf([], pods, NO_DIAGNOSIS)).to.have.length(50);
+    });
+
+    it('has one entry for each image of one owner, and the oldest is first', () => {
+      const younger = { createdAt: Date.parse('2026-11-02T00:00:00Z'), images: ['ghcr.io/acme/a:1'] };
+      const needs = needsOf(
+        [],
+        [pod({ name: 'web-1', ...younger }), pod(), pod({ name: 'web-2', ...younger, createdAt: Number.NaN })],
+        NO_DIAGNOSIS,
+      );
+      expect(needs.map(({ title, since }) => [title, since])).to.deep.equal([
+        ['shop/web-0', '2026-11-01T12:00:00.000Z'],
+        ['shop/web-1', '2026-11-02T00:00:00.000Z'],
+      ]);
+    });
+
     it('has the diagnosis of the doctor, and the command in its fix', () => {
       const [need] = needsOf([], [pod()], () => ({
         message: 'The pod is too old.',
