@@ -94,6 +94,7 @@ describe('The parts of spec.namespaces that match no target', () => {
     'are none if each part matches a target': [{ names: ['team-*', 'shop'], selector: acme }, []],
     'are a name with a typing error': [{ names: ['team-*', 'shpo'] }, ['"shpo"']],
     'are a glob and a selector': [{ names: ['shop', 'tema-*'], selector: { matchLabels: { pull: 'amce' } } }, ['"tema-*"', 'the selector']],
+    'are none if the name matches a target before the selector does': [{ names: ['team-*'], selector: acme }, []],
     'are none with an empty selector': [{ selector: {} }, []],
   };
   for (const [what, [namespaces, want]] of Object.entries(table)) {
