@@ -256,6 +256,15 @@ describe('The status', () => {
         '5 namespaces of 9 are not synced: a (SecretExists): It exists. b (SecretExists): It exists. c (SecretExists): It exists. And 2 more, see status.failures.',
       ],
     ],
+    'reports three failures in full, and no others': [
+      'SecretsSynced',
+      { secrets: side(9, 6, { failures: ['b', 'a', 'c'].map((namespace) => failure({ namespace })) }) },
+      [
+        'False',
+        'SecretExists',
+        '3 namespaces of 9 are not synced: a (SecretExists): It exists. b (SecretExists): It exists. c (SecretExists): It exists.',
+      ],
+    ],
     'is unknown for a suspended credential, even if its sources are invalid': [
       'Ready',
       { ...suspended, sources: invalid },
