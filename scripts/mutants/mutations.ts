@@ -58,9 +58,13 @@ function walk(node: AnyNode, visit: (node: AnyNode) => void): void {
   if (node.type === 'UnaryExpression' && node.operator === '-') return;
   visit(node);
   for (const value of Object.values(node)) {
-    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) walk(child, visit);
+    for (const child of Array.isArray(value) ? value : [value]) if (isNode(child) && !isSign(child, node)) walk(child, visit);
   }
 }
+
+/** The 1 of `a < b ? -1 : 1`, of which only the sign counts as well. */
+const isSign = (child: AnyNode, { type, consequent, alternate }: AnyNode) =>
+  type === 'ConditionalExpression' && child === alternate && child.value === 1 && (consequent as AnyNode).operator === '-';
 
 const isNode = (value: unknown): value is AnyNode => typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 

@@ -11,6 +11,6 @@ export interface Backoff {
  * @param random between 0 and 1
  */
 export function backoffMs({ firstMs, longestMs }: Backoff, attempt: number, random: number): number {
-  const full = Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 30));
+  const full = Math.min(longestMs, firstMs * 2 ** attempt);
   return full * (0.75 + 0.5 * random);
 }

@@ -1,31 +1,27 @@
-/** First in, first out, in constant time. Array.shift would move all remaining elements. */
+/** First in, first out, in constant time on average. Array.shift would move all remaining elements. */
 export class Lane {
-  #ids: string[] = [];
-  #head = 0;
+  #arrived: string[] = [];
+  /** The ids before those that arrived, the first one last. */
+  #reversed: string[] = [];
 
   push(id: string): void {
-    this.#ids.push(id);
+    this.#arrived.push(id);
   }
 
   get first(): string | undefined {
-    return this.#ids[this.#head];
+    return this.#reversed.at(-1) ?? this.#arrived[0];
   }
 
   shift(): string | undefined {
-    const id = this.#ids[this.#head];
-    if (id === undefined) {
-      this.clear();
-      return undefined;
+    if (this.#reversed.length === 0) {
+      this.#reversed = this.#arrived.reverse();
+      this.#arrived = [];
     }
-    if (++this.#head > 1024 && this.#head * 2 > this.#ids.length) {
-      this.#ids = this.#ids.slice(this.#head);
-      this.#head = 0;
-    }
-    return id;
+    return this.#reversed.pop();
   }
 
   clear(): void {
-    this.#ids = [];
-    this.#head = 0;
+    this.#arrived = [];
+    this.#reversed = [];
   }
 }

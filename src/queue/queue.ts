@@ -95,8 +95,8 @@ export class WorkQueue<K> {
     clearTimeout(this.#delayed.get(id));
     this.#delayed.delete(id);
     if (this.#running.has(id)) {
-      const again = this.#running.get(id);
-      this.#running.set(id, { ...entry, priority: again && again.priority < priority ? again.priority : priority });
+      const before = this.#running.get(id)?.priority ?? priority;
+      this.#running.set(id, { ...entry, priority: Math.min(before, priority) as Priority });
       return;
     }
     const waiting = this.#waiting.get(id);

@@ -17,6 +17,8 @@ const REPOSITORY = new RegExp(`^${PART}(?:/${PART})*$`);
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 // The registered algorithms of https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests.
 const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}|blake3:[a-f0-9]{64})$/;
+/** The repository, the tag and the digest. A colon before the last slash is the port of a host. */
+const PARTS = /^((?:[^@]*\/)?[^/:@]*)(?::([^/@]*))?(?:@(.*))?$/s;
 const LONGEST_REPOSITORY = 255;
 const LONGEST = 512;
 
@@ -33,7 +35,7 @@ export function parseProbeImage(written: string, server: string): ParsedProbeIma
   if (written === '') return bad(`the value is empty. ${shape}`);
   if (written.length > LONGEST) return bad(`the value is longer than ${LONGEST} characters. ${shape}`);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) return bad(`the value begins with a scheme such as https://. ${shape}`);
-  const { repository, tag, digest } = split(written);
+  const [, repository = '', tag, digest] = PARTS.exec(written) ?? [];
   if (namesHost(repository, server)) return bad(`the value begins with a host. Leave the host out: the field server names it. ${shape}`);
   if (repository !== repository.toLowerCase()) return bad(`the repository has capital letters. Use small letters only. ${shape}`);
   if (!REPOSITORY.test(repository)) return bad(`the value has no valid repository name. ${shape}`);
@@ -50,23 +52,10 @@ export function parseProbeImage(written: string, server: string): ParsedProbeIma
 
 const isDockerHub = (server: string) => hostToAsk(server) === 'registry-1.docker.io';
 
-function split(written: string): { repository: string; tag?: string; digest?: string } {
-  const at = written.indexOf('@');
-  const named = at < 0 ? written : written.slice(0, at);
-  // A colon before the last slash is the port of a host.
-  const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
-  return {
-    repository: colon < 0 ? named : named.slice(0, colon),
-    ...(colon >= 0 && { tag: named.slice(colon + 1) }),
-    ...(at >= 0 && { digest: written.slice(at + 1) }),
-  };
-}
-
 /** A first part may have a dot in it. It is the host only if it is that of the server, or if it can be nothing else. */
 function namesHost(repository: string, server: string): boolean {
-  const slash = repository.indexOf('/');
-  if (slash < 0) return false;
-  const first = repository.slice(0, slash).toLowerCase();
+  const [, first] = /^([^/]*)\//.exec(repository.toLowerCase()) ?? [];
+  if (first === undefined) return false;
   if (first.includes(':') || first === 'localhost' || first === hostToAsk(server)) return true;
   return isDockerHub(server) && ['docker.io', 'index.docker.io'].includes(first);
 }

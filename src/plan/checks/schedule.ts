@@ -64,4 +64,4 @@ function pauseAfter({ result, times, retryAfterSeconds = 0 }: LastCheck, interva
   }
 }
 
-const doubled = (first: number, times: number, most: number) => Math.min(most, first * 2 ** Math.min(Math.max(times, 1) - 1, 30));
+const doubled = (first: number, times: number, most: number) => Math.min(most, first * 2 ** (Math.max(times, 1) - 1));

@@ -49,4 +49,4 @@ export function namesOf(server: string, all: Iterable<string>): readonly string[
   return isHidden ? [server, 'docker.io'] : [server];
 }
 
-const hostOf = (server: string) => server.split('/', 1)[0] as string;
+const hostOf = (server: string) => server.replace(/\/.*$/s, '');

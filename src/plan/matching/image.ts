@@ -31,12 +31,7 @@ export function parseImage(written: string): Image | undefined {
   // The id of an image. It names an image on the node, and cannot be pulled.
   if (/^[a-f0-9]{64}$/.test(written)) return undefined;
   const { host, rest } = splitHost(written);
-  const at = rest.indexOf('@');
-  const digest = at < 0 ? undefined : rest.slice(at + 1);
-  const named = at < 0 ? rest : rest.slice(0, at);
-  const colon = named.indexOf(':');
-  const tag = colon < 0 ? undefined : named.slice(colon + 1);
-  const path = colon < 0 ? named : named.slice(0, colon);
+  const [, path = '', tag, digest] = /^([^:@]*)(?::([^@]*))?(?:@(.*))?$/s.exec(rest) ?? [];
   const [, counted = ''] = NAME.exec(`${host}/${path}`) ?? [];
   if (counted === '' || counted.length > 255) return undefined;
   if (tag !== undefined && !TAG.test(tag)) return undefined;
@@ -54,11 +49,10 @@ export const formatImage = (image: Image) =>
 
 /** As splitDockerDomain in normalize.go of github.com/distribution/reference does it. */
 function splitHost(written: string): { host: string; rest: string } {
-  const slash = written.indexOf('/');
-  const first = slash < 0 ? '' : written.slice(0, slash);
+  const [, first = '', below = ''] = /^([^/]*)\/(.*)$/s.exec(written) ?? [];
   const isHost = first === 'localhost' || /[.:A-Z]/.test(first);
   const host = isHost && first !== 'index.docker.io' ? first : DOCKER_HUB_HOST;
-  const rest = isHost ? written.slice(slash + 1) : written;
+  const rest = isHost ? below : written;
   // Docker's own images: nginx means library/nginx.
   return host === DOCKER_HUB_HOST && !rest.includes('/') ? { host, rest: `library/${rest}` } : { host, rest };
 }

@@ -86,5 +86,5 @@ function leaked({ bucketLevel, at }: DriftHistory, now: number): number {
 
 function waitAt(level: number): number {
   const beyond = Math.floor(level - DRIFT_LIMITS.budget);
-  return beyond < 0 ? 0 : Math.min(DRIFT_LIMITS.longestWaitMs, DRIFT_LIMITS.firstWaitMs * 2 ** Math.min(30, beyond));
+  return beyond < 0 ? 0 : Math.min(DRIFT_LIMITS.longestWaitMs, DRIFT_LIMITS.firstWaitMs * 2 ** beyond);
 }

@@ -97,7 +97,6 @@ export function changesOf(
 
 const isSameBesidesContent = (a: Intent, b: Intent) =>
   a.mode === b.mode &&
-  a.secretName === b.secretName &&
   a.isConfined === b.isConfined &&
   a.tenant?.value === b.tenant?.value &&
   JSON.stringify(a.spec) === JSON.stringify(b.spec);

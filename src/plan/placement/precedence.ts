@@ -16,9 +16,9 @@ export interface Claimant extends CredentialRef {
  */
 export function outranks(claimant: Claimant, other: Claimant, namespace: string, holder: string | undefined): boolean {
   const ranks = [claimant, other].map((one) => [
-    isNamespaced(one) ? 1 : 0,
-    isHome(one, namespace) ? 0 : 1,
-    one.uid === holder ? 0 : 1,
+    Number(isNamespaced(one)),
+    Number(!isHome(one, namespace)),
+    Number(one.uid !== holder),
     one.createdAt,
   ]) as [number[], number[]];
   const [mine, theirs] = ranks;

@@ -56,8 +56,7 @@ export function recordOf(
   // The same token has the same end. Sources that say for how many seconds it still works round that.
   const isSame = before !== undefined && before.password === password && before.username === username;
   if (isSame) return { ...before, proof, refreshAt: askAgainAt(before.expiresAt, now) };
-  const lifetime = Math.max(0, expiresAt - now);
-  const refreshAt = now + Math.max(SHORTEST_WAIT, lifetime * (0.5 + random / 20));
+  const refreshAt = now + Math.max(SHORTEST_WAIT, (expiresAt - now) * (0.5 + random / 20));
   return { username, password, obtainedAt: now, expiresAt, refreshAt, proof };
 }
 

@@ -167,6 +167,15 @@ describe('The work queue', () => {
     expect(work.started).to.deep.equal(['a', 'a']);
   });
 
+  it('runs a key behind the others that was added while it ran, even if it was added twice before', async () => {
+    const { work, queue } = opened(1);
+    for (const key of ['first', 'twice', 'twice', 'other']) queue.add(key, now);
+    await work.finish('first');
+    queue.add('twice', now);
+    await work.finishAll();
+    expect(work.started).to.deep.equal(['first', 'twice', 'other', 'twice']);
+  });
+
   it('runs at most as many keys at a time as its width', async () => {
     const { work, queue } = opened(3);
     for (const key of 'abcde') queue.add(key, now);
@@ -390,9 +399,9 @@ describe('The work queue', () => {
     it('runs what is tried again after a wait last, unless it is added again or the wait was short', async () => {
       const { work, queue } = opened(1);
       for (const [key, afterMs] of [
-        ['failed', 200],
+        ['failed', 150],
         ['changed', 200],
-        ['stale', 20],
+        ['stale', 149],
       ] as const) {
         queue.add(key, now);
         await work.finish(key, { afterMs });

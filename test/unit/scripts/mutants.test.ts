@@ -17,6 +17,10 @@ describe('The mutations of a source file', () => {
     'add one to a small number': { source: 'export const a = 1', want: ['export const a = 2'] },
     'double a large number': { source: 'export const a = 1_000', want: ['export const a = 2000'] },
     'are none in a negative number': { source: 'export const a = -1', want: [] },
+    'change the condition of a comparison function, and not the numbers, of which only the sign counts': {
+      source: 'export const a = b < c ? -1 : 1',
+      want: ['export const a = !(b < c) ? -1 : 1', 'export const a = b <= c ? -1 : 1'],
+    },
     'replace a method by its counterpart': { source: 'export const a = b.some(c)', want: ['export const a = b.every(c)'] },
     'are none in types': { source: 'type A = { readonly b: true | 1 }', want: [] },
     'are none in texts that are joined': { source: "export const a = 'one two' + b", want: [] },

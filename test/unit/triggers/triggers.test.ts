@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { refOf } from '../../../src/api/credential-ref.ts';
+import { isNamespaced, refOf } from '../../../src/api/credential-ref.ts';
 import type { AccountRecord, CredentialRecord, NamespaceRecord, ObjectRecord, PodRecord, SecretRecord } from '../../../src/api/records.ts';
 import { CredentialIndex, credentialStore } from '../../../src/cluster/credential-index.ts';
 import { managedSecretStore } from '../../../src/cluster/secret-index.ts';
 import { Store } from '../../../src/kube/store.ts';
 import type { StateSecret } from '../../../src/plan/placement/cleanup.ts';
 import { intentOf } from '../../../src/plan/placement/intent.ts';
+import { MAX_PER_NAMESPACE } from '../../../src/plan/targets/served.ts';
 import { idOf, type Key } from '../../../src/queue/keys.ts';
 import { PRIORITY, type Priority } from '../../../src/queue/queue.ts';
 import { CredentialStates } from '../../../src/status/credential-state.ts';
@@ -47,8 +48,8 @@ function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [
   const states = new CredentialStates();
   for (const one of intents) states.setIntent(one);
   const known = credentialStore(() => {});
-  for (const record of [...credentials, ...unreconciled]) known.accept({ type: 'listed', record });
   const namespaced = credentialStore(() => {});
+  for (const record of [...credentials, ...unreconciled]) (isNamespaced(record) ? namespaced : known).accept({ type: 'listed', record });
   for (const home of tenants) {
     const record = credential({ kind: 'NamespacedRegistryCredential', namespace: home, uid: `uid-${home}` });
     namespaced.accept({ type: 'listed', record });
@@ -63,8 +64,8 @@ function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [
     tokenSecrets: view(tokens),
   };
   const added = new Map<string, Priority>();
-  // Every credential here is a RegistryCredential, so the tables leave out the kind.
-  const nameOf = (key: Key) => idOf(key).replace('RegistryCredential /', '');
+  // Most credentials here are RegistryCredentials, so the tables leave out the kind.
+  const nameOf = (key: Key) => idOf(key).replace('NamespacedRegistryCredential ', '').replace('RegistryCredential /', '');
   change(new Triggers(observed, states, (key: Key, priority) => added.set(nameOf(key), priority)));
   return { keys: [...added.keys()].sort(), priorities: new Set(added.values()) };
 }
@@ -85,6 +86,25 @@ const stateSecret = {
   resourceVersion: '1',
   credential: 'uid-acme',
 };
+/** A credential of a namespace. Its uid has the order of the names. */
+const ofTeam = (mods: Parameters<typeof credential>[0] = {}) =>
+  credential({ kind: 'NamespacedRegistryCredential', namespace: 'team-a', uid: `uid-${mods.name ?? 'acme'}`, ...mods });
+const many = (count: number) => Array.from({ length: count }, (_, n) => ofTeam({ name: `c${n + 10}` }));
+const namesOf = (credentials: readonly CredentialRecord[]) => credentials.map(({ namespace, name }) => `credential ${namespace}/${name}`);
+const cloud = { roleArn: 'arn:aws:iam::123456789012:role/puller' };
+const fetching = credential({
+  name: 'fetching',
+  spec: {
+    registries: [
+      registry('robot'),
+      {
+        server: '123456789012.dkr.ecr.eu-central-1.amazonaws.com',
+        token: { aws: { serviceAccountRef: { namespace: 'shop', name: 'default' } } },
+      },
+    ],
+  },
+});
+
 const both = ['accounts shop', 'secret acme shop'];
 
 describe('A change concerns', () => {
@@ -300,7 +320,7 @@ describe('A change concerns', () => {
     'for a namespace with a namespaced credential, also the rules for new pods': {
       tenants: ['team-a'],
       change: (on) => on.namespace(undefined, namespace({ name: 'team-a' })),
-      want: ['credential NamespacedRegistryCredential team-a/acme', 'rules'],
+      want: ['credential team-a/acme', 'rules'],
     },
     'for a namespace that accepts those of another one, also the rules for new pods': {
       tenants: ['team-a'],
@@ -311,6 +331,107 @@ describe('A change concerns', () => {
       tenants: ['team-a'],
       change: (on) => on.namespace(undefined, namespace({ name: 'shop', acceptFrom: ['team-b'] })),
       want: [],
+    },
+    'for an account with another identity at a cloud, also the credentials that fetch tokens with it': {
+      unreconciled: [fetching, other],
+      change: (on) => on.account(account(), account({ cloud })),
+      want: ['credential fetching'],
+    },
+    'for an account that was re-created, also the credentials that fetch tokens with it': {
+      unreconciled: [fetching],
+      change: (on) => on.account(account({ cloud }), account({ cloud, uid: 'uid-new' })),
+      want: ['credential fetching'],
+    },
+    'for a deleted account, also the credentials that fetch tokens with it': {
+      unreconciled: [fetching],
+      change: (on) => on.account(account({ cloud }), undefined),
+      want: ['credential fetching'],
+    },
+    'for an account with the same identity at a cloud, none of them': {
+      unreconciled: [fetching],
+      change: (on) => on.account(account({ cloud }), account({ cloud, changedAt: 1 })),
+      want: [],
+    },
+    'for an account with which no token is fetched, none of them': {
+      unreconciled: [fetching],
+      change: (on) => {
+        on.account(undefined, account({ name: 'builder', cloud }));
+        on.account(undefined, account({ namespace: 'team-a', cloud }));
+      },
+      want: [],
+    },
+    'for the Secret of a token, this token': {
+      change: (on) => on.token({ name: 'regcred-token-aws-1' }),
+      want: ['token regcred-token-aws-1'],
+    },
+    'for a state Secret of a namespaced credential that is gone, its state': {
+      change: (on) => on.stateSecret({ ...stateSecret, ofNamespaced: 'team-a/acme' }, undefined),
+      want: ['state team-a/acme'],
+    },
+
+    'for a namespace that accepts a namespaced credential, this credential': {
+      credentials: [ofTeam()],
+      change: (on) => on.namespace(namespace({ name: 'shop' }), namespace({ name: 'shop', acceptFrom: ['team-a'] })),
+      want: ['accounts shop', 'rules', 'secret team-a/acme shop'],
+    },
+    'for a namespace that accepts a namespaced credential without a finalizer, also the finalizer': {
+      credentials: [ofTeam({ finalizers: [] })],
+      change: (on) => on.namespace(namespace({ name: 'shop' }), namespace({ name: 'shop', acceptFrom: ['team-a'] })),
+      want: ['accounts shop', 'credential team-a/acme', 'rules', 'secret team-a/acme shop'],
+    },
+    'for the own namespace of a credential without a finalizer, not the finalizer': {
+      credentials: [ofTeam({ finalizers: [] })],
+      change: (on) => on.namespace(namespace({ name: 'team-a', labels: {} }), namespace({ name: 'team-a', labels: pull.labels })),
+      want: ['accounts team-a', 'rules', 'secret team-a/acme team-a'],
+    },
+    'for a namespace that becomes Terminating, its own credentials': {
+      unreconciled: [ofTeam(), ofTeam({ namespace: 'team-b' })],
+      change: (on) => on.namespace(namespace({ name: 'team-a' }), namespace({ name: 'team-a', terminating: true })),
+      want: ['credential team-a/acme', 'rules'],
+    },
+    'for a new namespaced credential, the others of its namespace that go after it, if there are too many': {
+      unreconciled: [...many(MAX_PER_NAMESPACE), ofTeam({ name: 'c13-new' }), ofTeam({ name: 'c99', createdAt: 1 })],
+      change: (on) => on.credential(undefined, ofTeam({ name: 'c13-new' })),
+      want: [...namesOf([ofTeam({ name: 'c13-new' }), ...many(MAX_PER_NAMESPACE).slice(4)]), 'rules'],
+    },
+    'for a new namespaced credential, no other one as long as there are not too many': {
+      unreconciled: [...many(MAX_PER_NAMESPACE - 1), ofTeam({ name: 'c00' })],
+      change: (on) => on.credential(undefined, ofTeam({ name: 'c00' })),
+      want: ['credential team-a/c00', 'rules'],
+    },
+    'for a new cluster-scoped credential, no other one, however many there are': {
+      unreconciled: Array.from({ length: MAX_PER_NAMESPACE + 1 }, (_, n) => credential({ name: `c${n + 10}` })),
+      change: (on) => on.credential(undefined, credential({ name: 'c00' })),
+      want: ['credential c00', 'rules'],
+    },
+    'for a deleted namespaced credential, its state': {
+      unreconciled: many(MAX_PER_NAMESPACE - 1),
+      change: (on) => on.credential(ofTeam(), undefined),
+      want: ['credential team-a/acme', 'rules', 'state team-a/acme'],
+    },
+    'for a deleted namespaced credential, also the others of its namespace, of which one more may be served': {
+      unreconciled: many(MAX_PER_NAMESPACE),
+      change: (on) => on.credential(ofTeam(), undefined),
+      want: ['credential team-a/acme', ...namesOf(many(MAX_PER_NAMESPACE)), 'rules', 'state team-a/acme'],
+    },
+    'for a namespaced credential with a changed spec, not its state': {
+      unreconciled: many(MAX_PER_NAMESPACE),
+      change: (on) => on.credential(ofTeam(), ofTeam({ generation: 2 })),
+      want: ['credential team-a/acme', 'rules'],
+    },
+    'for a namespaced credential that lost its finalizer while it is deleted, its state': {
+      change: (on) => on.credential(ofTeam({ deleting: true }), ofTeam({ deleting: true, finalizers: [] })),
+      want: ['credential team-a/acme', 'state team-a/acme'],
+    },
+    'for a deleted namespaced credential, also those that wait for the name in its own namespace': {
+      credentials: [ofTeam({ name: 'waits', spec: { secretName: 'acme' } })],
+      change: (on) => on.credential(ofTeam(), undefined),
+      want: ['credential team-a/acme', 'rules', 'secret team-a/waits team-a', 'state team-a/acme'],
+    },
+    'for a re-created credential, also the rules for new pods': {
+      credentials: [onlyShop],
+      change: (on) => on.credential({ ...onlyShop, uid: 'uid-before' }, onlyShop),
+      want: ['credential acme', 'rules'],
     },
     'for changed rules, these rules': { change: (on) => on.rules(), want: ['rules'] },
 

@@ -39,6 +39,12 @@ describe('The state of a credential', () => {
     expect(parseMemory(serializeMemory(empty))).to.deep.equal(empty);
   });
 
+  it('may have an entry without a username', () => {
+    const empty = { auth: { username: '', password: 'x', auth: base64(':x') }, source: 'a/b' };
+    const state = memory({ released: new Map([['ghcr.io', empty]]) });
+    expect(parseMemory(serializeMemory(state))).to.deep.equal(state);
+  });
+
   it('has equal text if it is equal, whatever the order', () => {
     const turned = memory({ released: new Map([...memory().released].reverse()) });
     expect(serializeMemory(turned)).to.equal(serializeMemory(memory()));
@@ -70,6 +76,12 @@ describe('The state of a credential', () => {
     'with entries that are no pairs': changed((state) => Object.assign(state, { released: ['ghcr.io'] })),
     'with an unknown result': changed((state) => Object.assign(state, { checks: [['hash', { ...record(), result: 'Fine' }]] })),
     'with a time that is no number': changed((state) => Object.assign(state, { checks: [['hash', { ...record(), at: 'today' }]] })),
+    'with a count that is no number': changed((state) => Object.assign(state, { checks: [['hash', { ...record(), times: '2' }]] })),
+    'with an answer without a message': changed((state) => Object.assign(state, { checks: [['hash', { ...record(), message: 1 }]] })),
+    'with an answer that is none': changed((state) => Object.assign(state, { checks: [['hash', 7]] })),
+    'without answers': changed((state) => delete state.checks),
+    'with an entry without a source': changed((state) => Object.assign(state, { released: [['ghcr.io', { auth: base64('a:b') }]] })),
+    'with a server that is no text': changed((state) => Object.assign(state, { released: [[7, { auth: base64('a:b'), source: 'a/b' }]] })),
     'without proven images': changed((state) => delete state.proven),
   };
   for (const [what, text] of Object.entries(foreign)) {
@@ -79,14 +91,14 @@ describe('The state of a credential', () => {
 
 describe('The remembered answers', () => {
   const before = new Map([
-    ['recent', record({ at: 50_000 })],
-    ['old', record({ at: 39_999 })],
+    ['recent', record({ at: 40_001 })],
+    ['old', record({ at: 40_000 })],
     ['present', record({ at: 1 })],
   ]);
 
   it('are the present ones, and those of the last minute', () => {
     const present = new Map([['present', record({ at: 99_999 })]]);
-    expect(rememberedChecks(before, present, 100_000)).to.deep.equal(new Map([...present, ['recent', record({ at: 50_000 })]]));
+    expect(rememberedChecks(before, present, 100_000)).to.deep.equal(new Map([...present, ['recent', record({ at: 40_001 })]]));
   });
 
   it('are bounded', () => {

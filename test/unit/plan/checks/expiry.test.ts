@@ -35,6 +35,34 @@ describe('The expiry of a password', () => {
         of: { password: jwt({ exp: 2000, iat: 3000 }) },
         want: { source: 'JWT', at: 2_000_000 },
       },
+      'is exp of a JWT alone if it is not after iat': {
+        of: { password: jwt({ exp: 2000, iat: 2000 }) },
+        want: { source: 'JWT', at: 2_000_000 },
+      },
+      'is that of a JWT until the last second that RFC 3339 can write': {
+        of: { password: jwt({ exp: seconds('9999-12-31T23:59:59Z') }) },
+        want: { source: 'JWT', at: at('9999-12-31T23:59:59Z') },
+      },
+      'is not known of a JWT that expires after it': {
+        of: { password: jwt({ exp: seconds('9999-12-31T23:59:59Z') + 1 }) },
+        want: undefined,
+      },
+      'is not known of a JWT whose exp is zero': { of: { password: jwt({ exp: 0 }) }, want: undefined },
+      'is not known of a JWT in four parts': { of: { password: `${jwt({ exp: 2000 })}.more` }, want: undefined },
+      'is not known of a JWT without a signature': {
+        of: { password: jwt({ exp: 2000 }).split('.').slice(0, 2).join('.') },
+        want: undefined,
+      },
+      'is that of a JWT of 64 KiB': {
+        of: { password: jwt({ exp: 2000 }).padEnd(65_536, 'x') },
+        want: { source: 'JWT', at: 2_000_000 },
+      },
+      'is not known of a longer one': { of: { password: jwt({ exp: 2000 }).padEnd(65_537, 'x') }, want: undefined },
+      'is that of a password in JSON of 64 KiB': {
+        of: { password: '{"expiration":2000}'.padEnd(65_536) },
+        want: { source: 'Password', at: 2_000_000 },
+      },
+      'is not known of longer JSON': { of: { password: '{"expiration":2000}'.padEnd(65_537) }, want: undefined },
       'is not known of a JWT without exp': { of: { password: jwt({ iat: 1000 }) }, want: undefined },
       'is not known of a JWT whose exp is a text': { of: { password: jwt({ exp: '2000' }) }, want: undefined },
       'is not known of a JWT whose exp is in milliseconds': { of: { password: jwt({ exp: 1_800_000_000_000 }) }, want: undefined },
@@ -99,6 +127,12 @@ describe('An RFC 3339 time', () => {
     '2027-01-31T12:30:45+02:00': '2027-01-31T10:30:45Z',
     '2027-01-31T12:30:45-05:30': '2027-01-31T18:00:45Z',
     '2028-02-29T00:00:00Z': '2028-02-29T00:00:00Z',
+    '2000-02-29T00:00:00Z': '2000-02-29T00:00:00Z',
+    '2027-02-28T00:00:00Z': '2027-02-28T00:00:00Z',
+    '2027-01-01T00:00:00Z': '2027-01-01T00:00:00Z',
+    '2027-04-30T00:00:00Z': '2027-04-30T00:00:00Z',
+    '2027-12-31T23:59:59Z': '2027-12-31T23:59:59Z',
+    '2027-01-31T12:30:45+23:59': '2027-01-30T12:31:45Z',
     '2016-12-31T23:59:60Z': '2017-01-01T00:00:00Z',
   };
   for (const [text, want] of Object.entries(good)) it(text, () => expect(parseRfc3339(text)).to.equal(at(want)));
@@ -110,6 +144,10 @@ describe('An RFC 3339 time', () => {
     '31.01.2027',
     '1800000000',
     '2027-02-29T00:00:00Z',
+    '2028-02-30T00:00:00Z',
+    '2100-02-29T00:00:00Z',
+    '2027-01-00T00:00:00Z',
+    '2027-01-32T00:00:00Z',
     '2027-04-31T00:00:00Z',
     '2027-06-31T00:00:00Z',
     '2027-09-31T00:00:00Z',
@@ -120,6 +158,7 @@ describe('An RFC 3339 time', () => {
     '2027-01-31T12:60:00Z',
     '2027-01-31T12:30:61Z',
     '2027-01-31T12:30:45+24:00',
+    '2027-01-31T12:30:45+00:60',
   ];
   for (const text of bad) it(`is not ${text || 'empty'}`, () => expect(parseRfc3339(text)).to.equal(undefined));
 });

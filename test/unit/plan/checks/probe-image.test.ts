@@ -59,6 +59,11 @@ describe('A probe image', () => {
       reference: 'latest',
     },
     'of a team on Docker Hub keeps it': { written: 'acme/web:1', server: DOCKER_HUB, repository: 'acme/web', reference: '1' },
+    'may have a name of 255 and a tag of 128 characters': {
+      written: `${'a'.repeat(255)}:${'1'.repeat(128)}`,
+      repository: 'a'.repeat(255),
+      reference: '1'.repeat(128),
+    },
     'may begin with a part that has a dot': { written: 'acme.com/web:1', repository: 'acme.com/web', reference: '1' },
   };
   for (const [what, { written, server = 'ghcr.io', repository, reference }] of Object.entries(good)) {
@@ -76,12 +81,20 @@ describe('A probe image', () => {
     'that leads upwards': { written: '../../v2/_catalog', says: 'no valid repository' },
     'with a query': { written: 'acme/web?x=1', says: 'no valid repository' },
     'with white space': { written: ' acme/web', says: 'no valid repository' },
+    'with localhost': { written: 'localhost/acme/web:1', says: 'begins with a host' },
+    'with index.docker.io on Docker Hub': { written: 'index.docker.io/library/nginx', server: DOCKER_HUB, says: 'begins with a host' },
+    'with nothing but a tag': { written: ':1', says: 'no valid repository' },
+    'with nothing but a digest': { written: `@sha256:${HEX}`, says: 'no valid repository' },
+    'with two digests': { written: `acme/web@sha256:${HEX}@sha256:${HEX}`, says: 'the digest is malformed' },
+    'with a port behind the digest': { written: 'acme/web@sha256:1/x', says: 'the digest is malformed' },
+    'with two tags': { written: 'acme/web:1:2', says: 'the tag is malformed' },
     'with an empty tag': { written: 'acme/web:', says: 'the tag is malformed' },
     'with a tag that is a path': { written: 'acme/web:../x', says: 'no valid repository' },
     'with a short digest': { written: 'acme/web@sha256:abc', says: 'the digest is malformed' },
     'with an unknown digest': { written: `acme/web@md5:${HEX}`, says: 'the digest is malformed' },
     'with a long name': { written: 'a'.repeat(256), says: 'longer than 255' },
-    'that is very long': { written: 'a'.repeat(600), says: 'longer than 512' },
+    'of 512 characters': { written: 'a'.repeat(512), says: 'longer than 255' },
+    'of 513 characters': { written: 'a'.repeat(513), says: 'longer than 512' },
   };
   for (const [what, { written, server = 'ghcr.io', says }] of Object.entries(bad)) {
     it(`${what} is refused, with the fix`, () => {

@@ -113,6 +113,14 @@ describe('Two questions', () => {
     });
   }
 
+  it('of which one may reach private addresses and the other may not are two', () => {
+    const texts = [true, false].map((allowPrivate) => {
+      const [check] = questionsFor(new Map([['ghcr.io', candidate()]]), { isEnabled: true, allowPrivate }, () => undefined);
+      return JSON.parse(check?.question ? textOf(check.question) : '') as string[];
+    });
+    expect(texts.map((text) => text.includes('public addresses'))).to.deep.equal([false, true]);
+  });
+
   it("that are one have an answer that names each one's own Secret", () => {
     expect(messageFor(`ghcr.io refuses the login of ${SHARED_SECRET}. Change ${SHARED_SECRET}.`, { secret: 'Secret a/b' })).to.equal(
       'ghcr.io refuses the login of Secret a/b. Change Secret a/b.',

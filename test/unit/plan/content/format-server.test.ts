@@ -12,6 +12,7 @@ describe('A server in a message', () => {
     'is shown without username and password': [`https://robot:${PASSWORD}@ghcr.io/acme`, 'https://ghcr.io/acme'],
     'is shown without username and password if it has no scheme': [`robot:${PASSWORD}@ghcr.io`, 'ghcr.io'],
     'is shown without a password that contains an @': ['https://robot:sample@password@ghcr.io', 'https://ghcr.io'],
+    'is shown without an empty username': ['@ghcr.io', 'ghcr.io'],
     'keeps an @ in its path': ['ghcr.io/acme@x', 'ghcr.io/acme@x'],
     'is shown without a password under any scheme': [`OCI://robot:${PASSWORD}@ghcr.io`, 'OCI://ghcr.io'],
     'is shown without a password after an incomplete scheme': [`//robot:${PASSWORD}@ghcr.io`, '//ghcr.io'],

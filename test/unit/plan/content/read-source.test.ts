@@ -111,6 +111,24 @@ describe('A registry', () => {
       reason: 'ServerMissing',
       phrases: [`no entry for ${SERVER}`, `${many.slice(0, 10).join(', ')} and 2 more.`],
     },
+    'with ten entries only for other servers': {
+      type: JSON_TYPE,
+      values: { '.dockerconfigjson': config(...many.slice(0, 10)) },
+      reason: 'ServerMissing',
+      phrases: [`no entry for ${SERVER}`, `${many.slice(0, 10).join(', ')}.`],
+    },
+    'of a type that is very long': {
+      type: `${'t'.repeat(100)}-end`,
+      values: plain,
+      reason: 'WrongSecretType',
+      phrases: [`is of type "${'t'.repeat(100)}". `],
+    },
+    'with keys that are very long': {
+      type: BASIC,
+      values: { [`${'k'.repeat(100)}-end`]: 'x' },
+      reason: 'KeyMissing',
+      phrases: [`the keys: ${'k'.repeat(100)}. `],
+    },
   };
   for (const [what, { reason, phrases, ...one }] of Object.entries(bad)) {
     it(`${what} is ${reason}`, () => expectProblem(registry(one), reason, phrases));
@@ -166,6 +184,10 @@ describe('A whole docker config', () => {
     if ('problem' in parsed) return expect.fail(parsed.problem.message);
     expect(parsed.ok.skipped).to.have.lengthOf(11);
     expect(parsed.ok.skipped.at(-1)?.message).to.contain('30 more entries');
+    const ten = whole(json({ auths: { [SERVER]: pair(), ...Object.fromEntries(Object.entries(auths).slice(0, 10)) } }));
+    expect('ok' in ten && ten.ok.skipped.map(({ message }) => message).join())
+      .to.contain('r9.example.com')
+      .and.not.contain('more entries');
   });
 
   const bad: Record<string, Case & { reason: string; phrases: readonly string[] }> = {

@@ -7,6 +7,7 @@ import { base64, content } from '../../../support/builders.ts';
 describe('A message of the API server', () => {
   const quoted = (password: string) =>
     [`denied: ${password} is not allowed`, 'denied: [withheld] is not allowed', content(password)] as const;
+  const long = (length: number) => '-x'.repeat(length).slice(0, length);
   const table: Record<string, readonly [message: string, want: string, content?: Content]> = {
     'without secrets stays the same': ['secrets "acme" is forbidden', 'secrets "acme" is forbidden', content()],
     'is put on one line': ['denied:\r\n\tno\u0000\u001b reason', 'denied: no reason'],
@@ -25,6 +26,22 @@ describe('A message of the API server', () => {
     'is cut after 500 characters': ['x'.repeat(501), `${'x'.repeat(499)}…`],
     'has up to 500 characters': ['x'.repeat(500), 'x'.repeat(500)],
     'is cut only after the password is withheld': [`${'x'.repeat(490)}sample-password`, `${'x'.repeat(490)}[withheld]`, content()],
+    'is read to its end if it has 10,000 characters': [
+      `denied: ${long(2498).repeat(4)}`,
+      `denied: ${'[withheld]'.repeat(4)}`,
+      content(long(2498)),
+    ],
+    'is not read to its end if it is longer, and ends 16 characters before, where a secret may begin': [
+      `${'.'.repeat(100)}${long(2475).repeat(4)}.`,
+      `${'.'.repeat(88)}…`,
+      content(long(2475)),
+    ],
+    'that is not read to its end ends before the beginning of a password': [
+      `denied: ${long(1000).repeat(10)}`,
+      `denied: ${'[withheld]'.repeat(9)}…`,
+      content(long(1000)),
+    ],
+    'that is not read to its end and contains nothing but secrets is empty': [long(2500).repeat(5), '…', content(long(2500))],
     'has the password withheld everywhere': ['sample-password, "sample-password"', '[withheld], "[withheld]"', content()],
     'has a password with two spaces withheld': quoted('sample  password'),
     'has a password with a tab withheld': quoted('sample\tpassword'),

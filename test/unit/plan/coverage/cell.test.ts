@@ -40,6 +40,41 @@ describe('The cell of a credential in a namespace', () => {
       'pending',
       /not there yet\. The operator has not observed/,
     ],
+    'is pending while the Secret is missing, and says no more if the credential is Ready': [
+      {
+        credential: credential({
+          status: {
+            conditions: [
+              { type: 'Ready', status: 'True', reason: 'Synced', message: 'ready', observedGeneration: 1, lastTransitionTime: '' },
+            ],
+          },
+        }),
+        secret: seen(undefined),
+      },
+      'pending',
+      /not there yet\.$/,
+    ],
+    'is synced with the number of accounts that refer to it': [
+      {
+        credential: credential({ spec: { serviceAccounts: { names: ['*'] } } }),
+        accounts: seen([...REFERS, account({ name: 'b', pullSecrets: [{ name: 'theirs' }, { name: 'acme' }] })]),
+      },
+      'synced',
+      /2 ServiceAccounts refer to it/,
+    ],
+    'is pending while many accounts do not refer to it, and names ten': [
+      {
+        credential: credential({ spec: { serviceAccounts: { names: ['*'] } } }),
+        accounts: seen([...REFERS, ...Array.from({ length: 11 }, (_, n) => account({ name: `b${n}` }))]),
+      },
+      'pending',
+      /refer to it yet: b0, b1, b2, b3, b4, b5, b6, b7, b8, b9\.$/,
+    ],
+    'is not selected if a suspended credential selects no more: nothing is removed': [
+      { credential: credential({ spec: { namespaces: { names: [] }, suspend: true } }) },
+      'not-selected',
+      /No entry/,
+    ],
     'is pending while an account does not refer to it': [
       { accounts: seen([account({ name: 'default' })]) },
       'pending',
@@ -142,8 +177,11 @@ describe('The cell of a credential in a namespace', () => {
 describe('The failures of a status, by namespace', () => {
   it('have the one of the Secret if there are several: those of the accounts follow from it', () => {
     const ofAccount = { ...failure('Forbidden'), kind: 'ServiceAccount' };
-    const status = { failures: [ofAccount, failure('SecretExists'), { ...ofAccount, namespace: 'other' }] };
+    const other = { ...ofAccount, namespace: 'other' };
+    const last = { ...ofAccount, reason: 'Contested' };
+    const status = { failures: [ofAccount, failure('SecretExists'), last, other, { ...last, namespace: 'other' }] };
     const found = failuresByNamespace({ status });
     expect([found.get('shop')?.reason, found.get('other')?.reason]).to.deep.equal(['SecretExists', 'Forbidden']);
+    expect(failuresByNamespace({ status: undefined }).size).to.equal(0);
   });
 });

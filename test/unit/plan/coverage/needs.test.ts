@@ -127,6 +127,10 @@ describe('What needs a person', () => {
         condition('Verified', 'False', 'RegistryRefused', 'docker.io refuses the login.'),
         'kubectl edit secret hub-robot -n regcred-system',
       ],
+      'the source of the server that expires first, if the message names none': [
+        condition('Expiring', 'True', 'ExpiresSoon', 'The password expires soon.'),
+        'kubectl edit secret ghcr-robot -n regcred-system',
+      ],
       'the Secret that is in the way': [
         condition('Ready', 'False', 'SecretExists', 'Secret shop/acme exists and is not managed by regcred.'),
         'kubectl describe secret acme -n shop',
@@ -180,12 +184,30 @@ describe('What needs a person', () => {
         'kubectl regcred status acme',
       ],
     };
+    it(': the status, if the time of the expiry is not known', () => {
+      const status = { registries: [{ server: 'ghcr.io', result: 'NotRefused' }] };
+      const [need] = needsOf([withConditions('acme', [condition('Expiring', 'True', 'ExpiresSoon')], status)], [], NO_DIAGNOSIS);
+      expect(need?.command).to.equal('kubectl regcred status acme');
+    });
+    it(': the source in the namespace of a tenant', () => {
+      const refused = condition('Verified', 'False', 'RegistryRefused');
+      const tenant = credential({
+        kind: 'NamespacedRegistryCredential',
+        namespace: 'team-a',
+        spec: { registries: [{ server: 'ghcr.io', secretRef: { name: 'robot' } as { namespace: string; name: string } }] },
+        status: { conditions: [READY, refused], registries: [{ server: 'ghcr.io', result: 'Refused' }] },
+      });
+      expect(needsOf([tenant], [], NO_DIAGNOSIS)[0]?.command).to.equal('kubectl edit secret robot -n team-a');
+    });
     for (const [what, [one, command]] of Object.entries(fixes)) {
       it(`: ${what}`, () => {
         const status = {
+          expiresAt: '2026-12-01T00:00:00Z',
           registries: [
-            { server: 'ghcr.io', result: 'NotRefused' },
-            { server: 'https://index.docker.io/v1/', result: 'Refused' },
+            { server: 'quay.io', result: 'NotRefused' },
+            { server: 'ghcr.io', result: 'NotRefused', expiresAt: '2026-12-01T00:00:00Z' },
+            { server: 'https://index.docker.io/v1/', result: 'Refused', expiresAt: '2026-12-01T00:00:00Z' },
+            { server: 'gcr.io', result: 'Refused' },
           ],
         };
         expect(needsOf([withConditions('acme', [one], status)], [], NO_DIAGNOSIS)[0]?.command).to.equal(command);
@@ -203,6 +225,24 @@ describe('What needs a person', () => {
       expect(needs.map(({ title, message }) => `${title}: ${message}`)).to.deep.equal([
         'shop/other: It waits for ghcr.io/acme/web:1 (ImagePullBackOff).',
         'shop/web-0: 2 pods of StatefulSet web wait for ghcr.io/acme/web:1 (ImagePullBackOff).',
+      ]);
+    });
+
+    it('is at most 50 entries', () => {
+      const pods = Array.from({ length: 51 }, (_, n) => pod({ name: `web-${n}`, owner: undefined }));
+      expect(needsOf([], pods, NO_DIAGNOSIS)).to.have.length(50);
+    });
+
+    it('has one entry for each image of one owner, and the oldest is first', () => {
+      const younger = { createdAt: Date.parse('2026-11-02T00:00:00Z'), images: ['ghcr.io/acme/a:1'] };
+      const needs = needsOf(
+        [],
+        [pod({ name: 'web-1', ...younger }), pod(), pod({ name: 'web-2', ...younger, createdAt: Number.NaN })],
+        NO_DIAGNOSIS,
+      );
+      expect(needs.map(({ title, since }) => [title, since])).to.deep.equal([
+        ['shop/web-0', '2026-11-01T12:00:00.000Z'],
+        ['shop/web-1', '2026-11-02T00:00:00.000Z'],
       ]);
     });
 

@@ -46,7 +46,33 @@ describe('The timeline', () => {
       ),
     ).to.deep.equal(['docker.io 20 later acme', 'ghcr.io 40 later acme']));
 
-  it('ends after its 90 days', () => expect(marks(withRows('acme', [['ghcr.io', 91]]))).to.deep.equal([]));
+  it('ends after its 90 days', () => {
+    expect(marks(withRows('acme', [['ghcr.io', 91]]))).to.deep.equal([]);
+    expect(marks(withRows('acme', [['ghcr.io', 90]]))).to.deep.equal(['ghcr.io 90 later acme']);
+  });
+
+  it('marks as expired what expires now', () =>
+    expect(marks(withRows('acme', [['ghcr.io', 0]], 'ExpiresSoon'))).to.deep.equal(['ghcr.io 0 expired acme']));
+
+  it('warns of each expiry within 14 days of a credential that warns', () => {
+    const rows = [
+      ['a.io', 1],
+      ['b.io', 14],
+      ['c.io', 15],
+    ] as const;
+    expect(marks(withRows('acme', rows, 'ExpiresSoon'))).to.deep.equal(['a.io 1 soon acme', 'b.io 14 soon acme', 'c.io 15 later acme']);
+    expect(marks(withRows('acme', rows))).to.deep.equal(['a.io 1 later acme', 'b.io 14 later acme', 'c.io 15 later acme']);
+  });
+
+  it('has the more urgent mark for a server that two credentials share, and orders marks of one time by the server', () => {
+    const warns = withRows('acme', [['ghcr.io', 40]], 'ExpiresSoon');
+    const calm = withRows('beta', [
+      ['ghcr.io', 40],
+      ['a.io', 40],
+    ]);
+    expect(marks(warns, calm)).to.deep.equal(['a.io 40 later beta', 'ghcr.io 40 soon acme,beta']);
+    expect(marks(calm, warns)).to.deep.equal(['a.io 40 later beta', 'ghcr.io 40 soon beta,acme']);
+  });
 
   it('has one mark for a server that two credentials share', () =>
     expect(marks(withRows('acme', [['ghcr.io', 40]]), withRows('beta', [['ghcr.io', 40]]))).to.deep.equal(['ghcr.io 40 later acme,beta']));

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { RegistryCredentialSpec } from '../../../../src/api/types.ts';
 import { compileRules, LIMITS } from '../../../../src/plan/injection/compile.ts';
 import type { CompiledRules } from '../../../../src/plan/injection/compiled-rules.ts';
+import { costOf } from '../../../../src/plan/injection/cost.ts';
+import { accountsOf, draftOf } from '../../../../src/plan/injection/draft.ts';
 import { type ClusterRule, rulesOf, type TenantRule } from '../../../../src/plan/injection/rule.ts';
 import { credential } from '../../../support/builders.ts';
 import { NO_TENANTS } from '../../../support/pull-secret-rules.ts';
@@ -191,6 +194,91 @@ describe('A share of the rules for new pods', () => {
     expect(compiled.rules).to.deep.equal([acme]);
   });
 
+  /** Globs for ServiceAccounts that cost this much together: four characters of an expression cost 26, and a name 1. */
+  const costing = (cost: number) => {
+    const glob = '?'.repeat(4 * Math.floor((cost - costOf({})) / 26) - '^()$'.length);
+    const globs = [glob, ...many(cost - costOf(accountsOf([glob])), (n) => `name-${n}`)];
+    expect(costOf(accountsOf(globs))).to.equal(cost);
+    return globs;
+  };
+
+  it('is what the documentation promises', () => {
+    const { credentialCost, credentialBytes, clusterRules, clusterCost, clusterBytes } = LIMITS;
+    const { tenantRules, tenantBytes, namespaceRules, namespaceCost, tenantsBytes } = LIMITS;
+    const text = readFileSync('docs/pods.md', 'utf8');
+    const [cost, whole, perNamespace] = [credentialCost, clusterCost, namespaceCost].map((units) => units.toLocaleString('en'));
+    const promises = [
+      `| one credential | ${cost} of the API server's cost units, and ${credentialBytes / 1000} KB.`,
+      `| all RegistryCredentials | ${clusterRules} credentials, ${whole} cost units, ${clusterBytes / 1000} KB |`,
+      `| the NamespacedRegistryCredentials of one namespace | ${tenantRules} credentials, ${tenantBytes / 1000} KB:`,
+      `| one namespace, for the names of NamespacedRegistryCredentials | ${namespaceRules} names, ${perNamespace} cost units.`,
+      `| all NamespacedRegistryCredentials | ${tenantsBytes / 1000} KB:`,
+    ];
+    for (const promise of promises) expect(text).to.contain(promise);
+  });
+
+  it('is enough for a credential that costs as much as it, and not for one that costs more', () => {
+    const ofCost = (cost: number) => capsOf([ofCluster('acme', { names: ['shop'] }, costing(cost))]).capped;
+    expect(ofCost(LIMITS.credentialCost)).to.deep.equal({});
+    expect(ofCost(LIMITS.credentialCost + 1)).to.deep.equal({ '/acme': { cap: 'credential' } });
+    const ofTeam = (cost: number) => capsOf([ofTenant('team-a', 'acme', ['team-a'], costing(cost))]).capped;
+    expect(ofTeam(LIMITS.credentialCost)).to.deep.equal({});
+    expect(ofTeam(LIMITS.credentialCost + 1)).to.deep.equal({ 'team-a/acme': { cap: 'credential' } });
+  });
+
+  it('is enough for a credential as large as it, and not for a larger one', () => {
+    const names = many(500, (n) => `shop-${n}-${'x'.repeat(50)}`);
+    const named = (length: number) => ({ ...ofCluster('acme', { names }), secretName: 'a'.repeat(length) });
+    const length = LIMITS.credentialBytes - JSON.stringify(draftOf(named(0))).length;
+    expect(capsOf([named(length)]).capped).to.deep.equal({});
+    expect(capsOf([named(length + 1)]).capped).to.deep.equal({ '/acme': { cap: 'credential' } });
+  });
+
+  it('of the cost of all cluster-scoped credentials can be used up to the last unit', () => {
+    const full = many(LIMITS.clusterCost / LIMITS.credentialCost - 1, (n) =>
+      ofCluster(`acme-${n}`, { names: ['*'] }, costing(LIMITS.credentialCost)),
+    );
+    const last = (cost: number) => ofCluster('last', { names: ['*'] }, costing(cost));
+    expect(capsOf([...full, last(LIMITS.credentialCost)]).capped).to.deep.equal({});
+    expect(capsOf([...full, last(LIMITS.credentialCost - 1), ofCluster('more', { names: ['*'] }, ['*'])]).capped).to.deep.equal({
+      '/more': { cap: 'total' },
+    });
+    // A small one still fits where a large one does not.
+    const small = costing(LIMITS.credentialCost - 1000);
+    expect(
+      capsOf([...full, ofCluster('small', { names: ['*'] }, small), last(2000), ofCluster('least', { names: ['*'] }, ['*'])]).capped,
+    ).to.deep.equal({
+      '/last': { cap: 'total' },
+    });
+  });
+
+  it('of the cost in one namespace can be used up to the last unit', () => {
+    const sources = many(LIMITS.namespaceCost / LIMITS.credentialCost - 1, (n) =>
+      ofTenant(`source-${n}`, `acme-${n}`, ['team-a'], costing(LIMITS.credentialCost)),
+    );
+    const last = (cost: number) => ofTenant('last', 'acme', ['team-a'], costing(cost));
+    const more = ofTenant('more', 'acme', ['team-a', 'team-b'], ['*']);
+    expect(capsOf([...sources, last(LIMITS.credentialCost)]).capped).to.deep.equal({});
+    expect(capsOf([...sources, last(LIMITS.credentialCost), more]).capped).to.deep.equal({ 'more/acme': { cap: 'namespaces', count: 1 } });
+  });
+
+  it('in several namespaces is reported with the number of those in which others have used it up', () => {
+    const full = (namespace: string) => many(LIMITS.namespaceRules, (n) => ofTenant(`${namespace}-${n}`, `acme-${n}`, [namespace]));
+    const { capped } = capsOf([...full('team-a'), ...full('team-b'), ofTenant('late', 'acme', ['team-a', 'team-b', 'team-c'])]);
+    expect(capped).to.deep.equal({ 'late/acme': { cap: 'namespaces', count: 2 } });
+  });
+
+  it('of the size of one tenant can be used up to the last byte', () => {
+    const sizeOf = (namespace: string, name: string) => JSON.stringify([namespace, name, { accounts: ['default'] }]).length;
+    const accepting = many(500, (n) => `team-${n}`);
+    const used = accepting.reduce((sum, namespace) => sum + sizeOf(namespace, 'acme'), 0);
+    const last = (bytes: number) => ofTenant('flood', 'a'.repeat(bytes - sizeOf('last', '')), ['last']);
+    const acme = ofTenant('flood', 'acme', accepting);
+    expect(capsOf([acme, last(LIMITS.tenantBytes - used)]).capped).to.deep.equal({});
+    const [cap] = Object.values(capsOf([acme, last(LIMITS.tenantBytes - used + 1)]).capped);
+    expect(cap).to.deep.equal({ cap: 'tenant' });
+  });
+
   it('ends when the cluster-scoped credentials have used it up, and tenants keep theirs', () => {
     const count = LIMITS.clusterRules + 2;
     const { compiled, capped } = capsOf([
@@ -246,8 +334,8 @@ describe('A share of the rules for new pods', () => {
   it('keeps the object below the size that etcd stores, whatever people write', () => {
     const longNames = (n: number) => many(256, (m) => `${String(n * 256 + m).padStart(6, '0')}${'a'.repeat(57)}`);
     const { compiled } = capsOf([
-      ...many(600, (n) => ofCluster(`acme-${n}`, { names: longNames(n), exclude: { names: longNames(n + 1000) } })),
-      ...many(30_000, (n) => ofTenant(`tenant-${n}-${'x'.repeat(40)}`, `mine-${n}-${'y'.repeat(200)}`)),
+      ...many(60, (n) => ofCluster(`acme-${n}`, { names: longNames(n), exclude: { names: longNames(n + 1000) } })),
+      ...many(5000, (n) => ofTenant(`tenant-${n}-${'x'.repeat(40)}`, `mine-${n}-${'y'.repeat(200)}`)),
     ]);
     expect(JSON.stringify(compiled).length).to.be.below(1_400_000).and.above(500_000);
   });

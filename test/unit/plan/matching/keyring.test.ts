@@ -23,6 +23,25 @@ describe('Of the entries of all pull secrets, the kubelet tries', () => {
     'not that name if another entry matches, no matter in which Secret': [['https://index.docker.io/v1/ a', '*.io b'], 'nginx', ['*.io b']],
     'none under that name without its last slash': [['https://index.docker.io/v1 a'], 'nginx', []],
     'none under registry-1.docker.io, although images of Docker Hub are pulled from there': [['registry-1.docker.io a'], 'nginx', []],
+    'Docker Hub for localhost without a port, which the kubelet takes for a user there': [
+      ['https://index.docker.io/v1/ a', 'ghcr.io a'],
+      'localhost/app',
+      ['https://index.docker.io/v1/ a'],
+    ],
+    'not Docker Hub for localhost with a port': [['https://index.docker.io/v1/ a'], 'localhost:5000/app', []],
+    'not Docker Hub for another registry': [['https://index.docker.io/v1/ a'], 'quay.io/acme/app', []],
+    'only those with the port of the image': [
+      ['r.example.com a', 'r.example.com:5000 b', 'r.example.com:5001 c'],
+      'r.example.com:5000/app',
+      ['r.example.com:5000 b'],
+    ],
+    'those whose path is the beginning of the name': [
+      ['ghcr.io/acme a', 'ghcr.io/acme-tools b', 'ghcr.io/acme-tools-2 c', 'ghcr.io/v2/acme d'],
+      'ghcr.io/acme-tools/app',
+      ['ghcr.io/acme-tools b', 'ghcr.io/acme a', 'ghcr.io/v2/acme d'],
+    ],
+    'a wildcard for one part of the host only': [['*.example.com a', '*.com b'], 'a.example.com/app', ['*.example.com a']],
+    'an IPv6 address with its port only': [['[::1]:5000 a', '[::1] b'], '[::1]:5000/app', ['[::1]:5000 a']],
     'none if none matches': [['ghcr.io a'], 'quay.io/acme/app', []],
   };
   for (const [what, [entries, image, tried]] of Object.entries(table)) {

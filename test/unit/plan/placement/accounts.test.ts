@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import type { AccountRecord } from '../../../../src/api/records.ts';
 import { readAccount } from '../../../../src/cluster/accounts.ts';
 import type { KubeObject } from '../../../../src/kube/object.ts';
-import { type AccountPlan, type NameOwners, planAccounts } from '../../../../src/plan/placement/accounts.ts';
+import {
+  type AccountAction,
+  type AccountPlan,
+  firstRejectedAccountField,
+  type NameOwners,
+  planAccounts,
+} from '../../../../src/plan/placement/accounts.ts';
 import type { Intent } from '../../../../src/plan/placement/intent.ts';
 import { account, intent, merged, namespace } from '../../../support/builders.ts';
 
@@ -216,4 +222,24 @@ describe('The references in a ServiceAccount', () => {
       { numRuns: 500 },
     );
   });
+});
+
+describe('What the API server stored of a changed ServiceAccount', () => {
+  const RECORD = 'metadata.annotations["regcred.dev/pull-secrets"]';
+  const former = account({ pullSecrets: entries('former', 'theirs'), recorded: ['former'] });
+  const nobody: Partial<NameOwners> = { ownerOf: () => 'nobody' };
+  const table: Record<string, readonly [stored: Partial<AccountRecord>, rejected: string | undefined]> = {
+    'is as sent': [{ pullSecrets: entries('theirs', 'acme'), recorded: ['acme'] }, undefined],
+    'may have an entry that a policy adds': [{ pullSecrets: entries('added', 'theirs', 'acme'), recorded: ['acme'] }, undefined],
+    'lacks an entry that was added': [{ pullSecrets: entries('theirs'), recorded: ['acme'] }, 'imagePullSecrets'],
+    'has an entry that was removed': [{ pullSecrets: entries('former', 'theirs', 'acme'), recorded: ['acme'] }, 'imagePullSecrets'],
+    'lacks the record of an entry': [{ pullSecrets: entries('theirs', 'acme'), recorded: [] }, RECORD],
+    'has the record of an entry that was removed': [{ pullSecrets: entries('theirs', 'acme'), recorded: ['acme', 'former'] }, RECORD],
+  };
+  for (const [what, [stored, rejected]] of Object.entries(table)) {
+    it(`${what}: ${rejected === undefined ? 'nothing' : rejected} was rejected`, () => {
+      const { action } = planOf([acme], former, nobody);
+      expect(firstRejectedAccountField(former, action as AccountAction, account(stored))).to.equal(rejected);
+    });
+  }
 });

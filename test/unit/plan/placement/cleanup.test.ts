@@ -60,6 +60,16 @@ const found = (mods: Partial<CleanupObserved> = {}): CleanupObserved => ({
   ...mods,
 });
 
+/** A credential of a namespace, and the Secret that it left in one. */
+const ofTeam = (mods: Parameters<typeof credential>[0] = {}) =>
+  credential({ kind: 'NamespacedRegistryCredential', namespace: 'team-a', uid: `uid-${mods.namespace ?? 'team-a'}-acme`, ...mods });
+const leftByTeam = (
+  where: string,
+  owners: SecretRecord['owners'] = [
+    { apiVersion: 'regcred.dev/v1alpha1', kind: 'NamespacedRegistryCredential', name: 'acme', uid: 'uid-acme', controller: true },
+  ],
+) => secretOf('acme', { namespace: where, annotations: { 'regcred.dev/credential': 'team-a/acme' }, owners });
+
 const formatStep = (step: CleanupStep): string => {
   if (step.kind === 'patch-account') return `account ${step.namespace}/${step.name} without ${step.removed}`;
   if (step.kind === 'delete-rules') return step.kind;
@@ -244,6 +254,52 @@ describe('A cleanup', () => {
       choice: { namespace: '', names: ['acme'] },
       want: ['delete-credential acme', 'remove-finalizer acme'],
     },
+    'deletes a namespaced credential without a finalizer first: an operator would repair what the cleanup removes': {
+      observed: found({
+        credentials: [ofTeam({ uid: 'uid-acme', finalizers: [] })],
+        namespaces: [namespace({ name: 'team-a' })],
+        secrets: [leftByTeam('team-a')],
+        accounts: [],
+      }),
+      want: ['delete-credential acme', 'delete-secret team-a/acme'],
+    },
+    'of one namespaced credential leaves a credential of the same name elsewhere': {
+      observed: found({ credentials: [acme, ofTeam(), ofTeam({ namespace: 'team-b' })], secrets: [], accounts: [] }),
+      choice: { namespace: 'team-a', names: ['acme'] },
+      want: ['delete-credential acme', 'remove-finalizer acme'],
+    },
+    'of all removes what a namespaced credential left in another namespace, where it owns nothing': {
+      observed: found({ credentials: [], accounts: [], secrets: [leftByTeam('shop', [])] }),
+      want: ['delete-secret shop/acme'],
+    },
+    'of all leaves what a namespaced credential retained in its own namespace': {
+      observed: found({
+        credentials: [],
+        accounts: [],
+        namespaces: [namespace({ name: 'team-a' })],
+        secrets: [leftByTeam('team-a', [])],
+      }),
+      want: [],
+    },
+    'of all removes what a namespaced credential left in its own namespace': {
+      observed: found({
+        credentials: [],
+        accounts: [],
+        namespaces: [namespace({ name: 'team-a' })],
+        secrets: [leftByTeam('team-a')],
+      }),
+      want: ['delete-secret team-a/acme'],
+    },
+    'of a namespaced credential that no longer exists leaves what a cluster-scoped one of that name left behind': {
+      observed: found({ credentials: [], accounts: [] }),
+      choice: { namespace: 'team-a', names: ['acme'] },
+      want: [],
+    },
+    'of the last credential that fetches tokens deletes the tokens, although others remain': {
+      observed: found({ credentials: [acme, fetching], secrets: [], accounts: [], tokens: [cloudToken] }),
+      choice: { namespace: '', names: ['fetching'] },
+      want: ['delete-credential fetching', 'delete-secret regcred-system/regcred-token-aws-1', 'remove-finalizer fetching'],
+    },
     'does nothing if there is nothing': { observed: found({ credentials: [], secrets: [], accounts: [account()] }), want: [] },
   };
   for (const [what, { observed, choice = 'all', want }] of Object.entries(cases)) {
@@ -254,6 +310,9 @@ describe('A cleanup', () => {
     expect(
       plan(found({ credentials: [] }), { namespace: '', names: ['acme'] }, [credential({ spec: { secretName: 'acme' } })]),
     ).to.deep.equal(['account shop/default without acme', 'delete-secret shop/acme']));
+
+  it('leaves the state of a credential that has disappeared meanwhile to the garbage collector', () =>
+    expect(plan(found({ credentials: [], secrets: [], accounts: [], states: [stateOf('acme')] }), 'all', [acme])).to.deep.equal([]));
 
   it('finishes a credential once nothing of it is left, whatever is left of others', () => {
     const observed = found({ credentials: [acme, other], secrets: [secretOf('other')], accounts: [accountWith(['other'], ['other'])] });

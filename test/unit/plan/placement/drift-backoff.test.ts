@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { afterRepair, contestedForMs, type DriftHistory, isOver, repairDelayMs } from '../../../../src/plan/placement/drift-backoff.ts';
+import {
+  afterRejection,
+  afterRepair,
+  contestedForMs,
+  DRIFT_LIMITS,
+  type DriftHistory,
+  isOver,
+  repairDelayMs,
+} from '../../../../src/plan/placement/drift-backoff.ts';
 
 const minutes = (n: number) => n * 60_000;
 
@@ -23,6 +31,16 @@ describe('A conflict with another writer', () => {
   it('delays the next repair only for the rest of the time since the last one', () => {
     expect(repairDelayMs(atOnce(12), 'a', 1500)).to.equal(2500);
     expect(repairDelayMs(atOnce(12), 'a', 4000)).to.equal(0);
+  });
+
+  it('delays the next write from the first one on that the API server did not store as sent', () => {
+    const rejected = { field: 'type', uid: 'uid-secret' };
+    const first = afterRejection(undefined, 'a', 0, rejected);
+    expect(first).to.deep.equal({ ...atOnce(1), bucketLevel: DRIFT_LIMITS.budget, rejected });
+    expect(repairDelayMs(first, 'a', 0)).to.equal(1000);
+    expect(repairDelayMs(afterRejection(first, 'a', 0, rejected), 'a', 0)).to.equal(2000);
+    expect(afterRejection(atOnce(14), 'a', 0, rejected).bucketLevel).to.equal(15);
+    expect(afterRepair(first, 'a', 0)).not.to.have.property('rejected');
   });
 
   it('does not use up the budget with one repair a minute', () => {

@@ -50,5 +50,7 @@ describe('A change of the content is reported as', () => {
     const message = formatChangedServers(before, many);
     expect(message.split(', ')).to.have.lengthOf(10);
     expect(message).to.match(/ and 5 more$/);
+    const eight = content(Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`r${n}.example.com`, 'sample-1'])));
+    expect(formatChangedServers(before, eight)).to.match(/^a\.example\.com, .*, r7\.example\.com$/);
   });
 });

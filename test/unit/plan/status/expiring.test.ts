@@ -99,6 +99,13 @@ describe('The condition Expiring', () => {
     });
   }
 
+  it('counts no others if it names all of five', () => {
+    const five = Array.from({ length: 5 }, (_, day) => known(day * DAY + 1, {}, { server: `r${day}.example.com` }));
+    expect(expiring(five, NOW, WARNING).message)
+      .to.contain('r4.example.com')
+      .and.not.contain('more');
+  });
+
   it('names the server that expires first before the others', () => {
     const { message } = expiring([known(2 * DAY, {}, { server: 'later.example.com' }), known(DAY)], NOW, WARNING);
     expect(message).to.match(/^ghcr\.io: .* later\.example\.com: /);

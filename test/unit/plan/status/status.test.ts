@@ -64,6 +64,34 @@ describe('The status', () => {
     );
   });
 
+  it('lists five parts that match nothing, and the number of the others', () => {
+    const said = (count: number) => condition('Ready', status({ unmatched: Array.from({ length: count }, (_, n) => `"${n}"`) }))[2];
+    expect(said(5)).to.match(/match no namespace: "0", "1", "2", "3", "4"\.$/);
+    expect(said(6)).to.match(/match no namespace: "0", "1", "2", "3", "4" and 1 more\.$/);
+  });
+
+  it("of a tenant's credential says of such parts only that no namespace accepts it", () => {
+    const ref = { kind: 'NamespacedRegistryCredential', namespace: 'team-a', name: 'acme' } as const;
+    const said = (count: number, mods: Partial<StatusFacts> = {}) =>
+      condition('Ready', status({ ref, unmatched: Array.from({ length: count }, (_, n) => `"${n}"`), ...mods }))[2];
+    const accept = 'An administrator of such a namespace can accept them with the annotation regcred.dev/accept-from: team-a.';
+    const none = 'no namespace that accepts credentials from team-a';
+    expect(said(0)).to.match(/refer to it\.$/);
+    expect(said(1)).to.contain(` This entry of spec.namespaces matches ${none}: "0". ${accept}`);
+    expect(said(5)).to.contain(` These entries of spec.namespaces match ${none}: "0", "1", "2", "3", "4". ${accept}`);
+    expect(said(6)).to.contain(` These entries of spec.namespaces match ${none}: "0", "1", "2", "3", "4" and 1 more. ${accept}`);
+    expect(said(1, { secrets: side(0), accounts: side(0) })).to.contain(
+      `as soon as one matches. This entry of spec.namespaces matches ${none}`,
+    );
+  });
+
+  it('has a row for each of the first 64 servers', () => {
+    const servers = Array.from({ length: 65 }, (_, n) => ({
+      ...{ server: `r${n}.io`, source: 'a/b', result: 'NotRefused' as const, message: '', isAnnotationMalformed: false },
+    }));
+    expect(status({ verification: verificationFacts({ servers }) }).registries).to.have.length(64);
+  });
+
   it('of a credential in place names the entries of its sources that are not used', () => {
     const skipped = [
       { reason: 'MalformedEntry' as const, message: 'The first.' },
@@ -226,6 +254,15 @@ describe('The status', () => {
         'False',
         'SecretExists',
         '5 namespaces of 9 are not synced: a (SecretExists): It exists. b (SecretExists): It exists. c (SecretExists): It exists. And 2 more, see status.failures.',
+      ],
+    ],
+    'reports three failures in full, and no others': [
+      'SecretsSynced',
+      { secrets: side(9, 6, { failures: ['b', 'a', 'c'].map((namespace) => failure({ namespace })) }) },
+      [
+        'False',
+        'SecretExists',
+        '3 namespaces of 9 are not synced: a (SecretExists): It exists. b (SecretExists): It exists. c (SecretExists): It exists.',
       ],
     ],
     'is unknown for a suspended credential, even if its sources are invalid': [

@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import type { RegistryCredentialSpec } from '../../../../src/api/types.ts';
-import { selectsAccount, selectsAnyAccount, selectsNamespace, unmatchedParts } from '../../../../src/plan/targets/targets.ts';
+import {
+  exactNames,
+  explainAccount,
+  explainObserved,
+  selectsAccount,
+  selectsAnyAccount,
+  selectsNamespace,
+  unmatchedParts,
+} from '../../../../src/plan/targets/targets.ts';
 import { account, credential, namespace, spec } from '../../../support/builders.ts';
 
 const acme = { matchLabels: { pull: 'acme' } };
@@ -38,6 +46,37 @@ describe('A ServiceAccount', () => {
   }
 });
 
+describe('The reason why a credential', () => {
+  it('does not select a ServiceAccount is the first that applies', () => {
+    const of = (names: string[], mods: Parameters<typeof account>[0]) =>
+      explainAccount(spec({ serviceAccounts: { names } }), account(mods));
+    expect(of(['*'], {})).to.equal('selected');
+    expect(of([], {})).to.equal('not-matched');
+    expect(of([], { labels: { 'regcred.dev/exclude': 'true' } })).to.equal('opted-out');
+    expect(of([], { labels: { 'regcred.dev/exclude': 'true' }, terminating: true })).to.equal('terminating');
+  });
+
+  it('of a tenant is not accepted is not known where its Secret is in place: the tenant label of the operator is not known', () => {
+    const ofTeam = credential({ kind: 'NamespacedRegistryCredential', namespace: 'team-a' });
+    const other = namespace({ name: 'team-b' });
+    expect([true, false].map((isPlaced) => explainObserved(ofTeam, other, isPlaced))).to.deep.equal(['selected', 'not-accepted']);
+    const leaving = namespace({ name: 'team-b', terminating: true });
+    expect([true, false].map((isPlaced) => explainObserved(ofTeam, leaving, isPlaced))).to.deep.equal(['terminating', 'terminating']);
+  });
+});
+
+describe('spec.namespaces', () => {
+  const table: Record<string, readonly [RegistryCredentialSpec['namespaces'], readonly string[] | undefined]> = {
+    'can select only the names that it lists': [{ names: ['team-a', 'shop'] }, ['team-a', 'shop']],
+    'can select any name by a glob': [{ names: ['team-a', 'shop-*'] }, undefined],
+    'can select any name by a selector': [{ names: ['team-a'], selector: acme }, undefined],
+    'can select none if it is empty': [{}, []],
+  };
+  for (const [what, [namespaces, want]] of Object.entries(table)) {
+    it(what, () => expect(exactNames(spec({ namespaces }))).to.deep.equal(want));
+  }
+});
+
 describe('spec.serviceAccounts', () => {
   const table: Record<string, readonly [RegistryCredentialSpec['serviceAccounts'], boolean]> = {
     'can select accounts by a name': [{ names: ['default'] }, true],
@@ -55,6 +94,7 @@ describe('The parts of spec.namespaces that match no target', () => {
     'are none if each part matches a target': [{ names: ['team-*', 'shop'], selector: acme }, []],
     'are a name with a typing error': [{ names: ['team-*', 'shpo'] }, ['"shpo"']],
     'are a glob and a selector': [{ names: ['shop', 'tema-*'], selector: { matchLabels: { pull: 'amce' } } }, ['"tema-*"', 'the selector']],
+    'are none if the name matches a target before the selector does': [{ names: ['team-*'], selector: acme }, []],
     'are none with an empty selector': [{ selector: {} }, []],
   };
   for (const [what, [namespaces, want]] of Object.entries(table)) {

@@ -49,6 +49,18 @@ describe('The static keys of a token', () => {
       'KeyMissing',
       'the key "secretAccessKey" is missing. The Secret has the keys: accessKeyId, password.',
     ],
+    'of a Secret with many long keys': [
+      'azure',
+      Object.fromEntries(Array.from({ length: 11 }, (_, n) => [`${'k'.repeat(99)}${'abcdefghijk'[n]}-end`, 'x'])),
+      'KeyMissing',
+      `${'k'.repeat(99)}i, ${'k'.repeat(99)}j. Add the key.`,
+    ],
+    'in a file of a very long type': [
+      'gcp',
+      { 'key.json': JSON.stringify({ ...keyFile, type: `${'t'.repeat(40)}-end` }) },
+      'MalformedEntry',
+      `(type "${'t'.repeat(40)}")`,
+    ],
     'of an empty Secret': ['azure', {}, 'KeyMissing', 'The Secret is empty.'],
     'with an empty value': ['azure', { clientSecret: '\n' }, 'EmptyPassword', 'the value is empty'],
     'in a file that is not JSON': ['gcp', { 'key.json': 'sample' }, 'NotJSON', 'not a JSON object'],

@@ -19,6 +19,8 @@ describe('A fetched token', () => {
 
   it('with a very short life is not asked for more often than every 5 seconds', () => expect(fetched(6000).refreshAt - NOW).to.equal(5000));
 
+  it('that has expired already is asked for again in 5 seconds', () => expect(fetched(-1000).refreshAt - NOW).to.equal(5000));
+
   const same: [leftMs: number, askInMs: number][] = [
     [40 * MINUTE, 20 * MINUTE],
     [12 * MINUTE, 6 * MINUTE],
