@@ -420,7 +420,7 @@ describe('A change concerns', () => {
       want: ['credential team-a/acme', 'rules'],
     },
     'for a namespaced credential that lost its finalizer while it is deleted, its state': {
-      change: (on) => on.credential(ofTeam({ deleting: true }), ofTeam({ deleting: true, finalizers: [] })),
+      change: (on) => on.credential(ofTeam({ terminating: true }), ofTeam({ terminating: true, finalizers: [] })),
       want: ['credential team-a/acme', 'state team-a/acme'],
     },
     'for a deleted namespaced credential, also those that wait for the name in its own namespace': {

@@ -49,8 +49,8 @@ describe('A RegistryCredential', () => {
 
   it('is cleaned up once it is deleted and its finalizer is gone, even if that of another controller is there', () => {
     const finalizers = ['example.com/other'];
-    expect(isFinalized(credential({ deleting: true, finalizers }))).to.equal(true);
-    expect(isFinalized(credential({ deleting: true }))).to.equal(false);
+    expect(isFinalized(credential({ terminating: true, finalizers }))).to.equal(true);
+    expect(isFinalized(credential({ terminating: true }))).to.equal(false);
     expect(isFinalized(credential({ finalizers }))).to.equal(false);
   });
 
@@ -105,7 +105,7 @@ describe('A change of a credential', () => {
       intentOf(credential({ spec: { podInjection: 'None' } }), content('other')),
       { isRotated: true, mayChangeReferences: true },
     ],
-    'of its mode may change references': [intentOf(before, first), intentOf(credential({ deleting: true }), first), moved],
+    'of its mode may change references': [intentOf(before, first), intentOf(credential({ terminating: true }), first), moved],
     'of its finalizer may change references': [
       intentOf(credential({ ...ofTeam, finalizers: [] }), first),
       intentOf(credential(ofTeam), first),

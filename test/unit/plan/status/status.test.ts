@@ -74,7 +74,7 @@ describe('The status', () => {
     const ref = { kind: 'NamespacedRegistryCredential', namespace: 'team-a', name: 'acme' } as const;
     const said = (count: number, mods: Partial<StatusFacts> = {}) =>
       condition('Ready', status({ ref, unmatched: Array.from({ length: count }, (_, n) => `"${n}"`), ...mods }))[2];
-    const accept = 'An administrator of such a namespace can accept them with the annotation regcred.dev/accept-from: team-a.';
+    const accept = 'To accept them, an administrator of such a namespace adds team-a to its annotation regcred.dev/accept-from.';
     const none = 'no namespace that accepts credentials from team-a';
     expect(said(0)).to.match(/refer to it\.$/);
     expect(said(1)).to.contain(` This entry of spec.namespaces matches ${none}: "0". ${accept}`);
