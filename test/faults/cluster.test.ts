@@ -191,7 +191,7 @@ describe('While the operator runs', () => {
     expect(secrets.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)).to.include('harbour/leaver');
     const allowed = performance.now();
     await allowWrites(deny, 'harbour');
-    await world.recovers(row, allowed, 90_000);
+    await world.recovers(row, allowed);
     await world.api.call('DELETE', '/api/v1/namespaces/harbour');
   });
 

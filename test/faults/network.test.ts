@@ -6,8 +6,6 @@ import { chance } from './random.ts';
 import { inTurns, theWorld, type World } from './world.ts';
 
 const CUTS = 10;
-/** The client aborts a watch that is silent for 75 seconds. */
-const HALF_OPEN_TAKES_AT_MOST_MS = 100_000;
 
 describe('The network', () => {
   let world: World;
@@ -39,8 +37,9 @@ describe('The network', () => {
     wire.swallow();
     const begun = performance.now();
     await Promise.all([world.rotate('kept'), world.changeSpec(), world.addNamespaces(5)]);
-    await world.recovers(row, begun, HALF_OPEN_TAKES_AT_MOST_MS);
-  }).timeout(HALF_OPEN_TAKES_AT_MOST_MS + 60_000);
+    // The client aborts a watch that is silent for 75 seconds.
+    await world.recovers(row, begun);
+  });
 
   it('disturbs a third of the requests: 429, 500, 503, 409, no answer, or a lost answer', async () => {
     const row = world.chronicle.row(
@@ -104,11 +103,7 @@ describe('The network', () => {
     row.times += 29;
     await world.recovers(row);
     await world.removeNamespaces(made);
-    await eventually(
-      'the cluster has its former size',
-      async () => expect((await world.look()).namespaces.length).to.be.below(300),
-      60_000,
-    );
+    await eventually('the cluster has its former size', async () => expect((await world.look()).namespaces.length).to.be.below(300));
   });
 });
 
