@@ -13,7 +13,17 @@ const refusal = (address: string, { port = 443, allowPrivate = true } = {}) =>
 describe('An address that a registry may be asked at', () => {
   const table: Record<string, readonly [addresses: readonly string[], want: ReturnType<typeof refusal>]> = {
     'may be public': [
-      ['93.184.215.14', '2606:4700::1', '::ffff:93.184.215.14', '64:ff9b::5db8:d70e', '1.0.0.0', '223.255.255.255'],
+      [
+        '93.184.215.14',
+        '2606:4700::1',
+        '::ffff:93.184.215.14',
+        '64:ff9b::5db8:d70e',
+        '1.0.0.0',
+        '223.255.255.255',
+        '2606::7f00:1',
+        '2606::1:5efe:7f00:1',
+        '64:ff9c::7f00:1',
+      ],
       undefined,
     ],
     'may be private, for a cluster-wide credential': [['10.0.0.1', '172.31.255.255', '192.168.1.1', '100.64.0.1', 'fd12::1'], undefined],
@@ -30,11 +40,12 @@ describe('An address that a registry may be asked at', () => {
         '2001:0:7f00:1::',
         '2001::80ff:fffe',
         '2606::5efe:7f00:1',
+        '2606::200:5efe:7f00:1',
       ],
       'loopback',
     ],
     'is not link-local': [['169.254.0.1', '169.254.170.23', 'fe80::1', 'fe80::1%eth0', 'febf::1', '::ffff:169.254.0.1'], 'link-local'],
-    'is not unspecified': [['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'], 'unspecified'],
+    'is not unspecified': [['0.0.0.0', '0.1.2.3', '::', '::0.1.2.3', '::ffff:0.0.0.0'], 'unspecified'],
     'is not multicast': [['224.0.0.1', '239.255.255.255', 'ff02::1', '::ffff:224.0.0.1'], 'multicast'],
     'is not reserved, and not broadcast': [['240.0.0.1', '255.255.255.255', '::ffff:255.255.255.255'], 'reserved'],
     'is not the metadata service of a cloud': [
