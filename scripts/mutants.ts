@@ -14,7 +14,12 @@ import type { Mutant } from './mutants/load.ts';
 import { type Mutation, mutationsOf } from './mutants/mutations.ts';
 import { readImports, testsOf, unitTests } from './mutants/tests-of.ts';
 
-const DECISIONS = ['src/plan', 'src/queue', 'src/triggers'];
+/** Folders and files that only decide: they have no I/O, and unit tests are all that they need. */
+const DECISIONS = [
+  ...['src/plan', 'src/queue', 'src/triggers'],
+  ...['src/registry/answer.ts', 'src/registry/challenge.ts', 'src/net/address.ts', 'src/net/retry-after.ts'],
+  ...['src/cloud/checked.ts', 'src/status/placement-counts.ts'],
+];
 const MOCHA = resolve('node_modules/mocha/bin/mocha.js');
 const LOAD = pathToFileURL(resolve('scripts/mutants/load.ts')).href;
 const NEAREST = 4;

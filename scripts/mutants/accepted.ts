@@ -26,6 +26,24 @@ export const ACCEPTED: readonly { readonly file: string; readonly before: string
     why: 'A Secret that is a source is not placed. A cleanup places nothing.',
   },
   {
+    file: 'src/plan/injection/rule.ts',
+    before: 'const byAge = (a: CredentialRecord, b: CredentialRecord) => a.createdAt - b.createdAt || (a.uid < b.uid ? -1 : 1);',
+    after: 'const byAge = (a: CredentialRecord, b: CredentialRecord) => a.createdAt - b.createdAt || (a.uid <= b.uid ? -1 : 1);',
+    why: 'No two credentials have the same uid.',
+  },
+  {
+    file: 'src/plan/checks/credential-memory.ts',
+    before: 'const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));',
+    after: 'const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a <= b ? -1 : 1));',
+    why: 'No two keys of a map are equal.',
+  },
+  {
+    file: 'src/plan/status/placement-synced.ts',
+    before: 'const [main] = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));',
+    after: 'const [main] = [...counts].sort(([a, n], [b, m]) => m - n || (a <= b ? -1 : 1));',
+    why: 'No two keys of a map are equal.',
+  },
+  {
     file: 'src/plan/placement/cleanup.ts',
     before: 'createdAt: 0,',
     after: 'createdAt: 1,',

@@ -199,7 +199,6 @@ export class WorkQueue<K> {
   #note(key: K, isSlow: boolean): void {
     const group = this.#options.groupOf(key);
     if (group === undefined) return;
-    if (!isSlow && !this.#slowGroups.has(group)) return;
     const ids = this.#slowGroups.get(group) ?? new Set();
     if (isSlow) ids.add(this.#options.idOf(key));
     else ids.delete(this.#options.idOf(key));

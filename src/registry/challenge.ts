@@ -14,6 +14,8 @@ const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*/y;
 const SPACE = /[ \t\r\n]*/y;
 const COMMAS = /[ \t\r\n,]*/y;
 const UNQUOTED = /[^\s,"]+/y;
+/** Empty if it does not end. */
+const QUOTED = /"(?:[^"\\]|\\.)*"/sy;
 
 /**
  * Reads the challenges of one or several WWW-Authenticate headers (RFC 9110, sections 11.2, 11.3 and 5.6.4).
@@ -36,7 +38,7 @@ function challengesOf(header: string): Challenge[] {
     challenges.push({ scheme: scheme.toLowerCase(), parameters });
     if (read(SPACE) === '') continue;
     if (skipToken68(read)) continue;
-    if (!readParameters(read, parameters)) return challenges;
+    readParameters(read, parameters);
   }
 }
 
@@ -72,38 +74,25 @@ function skipToken68(read: Reader): boolean {
   return false;
 }
 
-/** Reads `name=value` until a name is not followed by `=`: that one begins the next challenge. Returns false at something malformed. */
-function readParameters(read: Reader, parameters: Map<string, string>): boolean {
-  for (read(COMMAS); read.position < read.text.length; read(COMMAS)) {
+/**
+ * Reads `name=value` until a name is not followed by `=`: that one begins the next challenge. It stops before something malformed, where no
+ * challenge can begin.
+ */
+function readParameters(read: Reader, parameters: Map<string, string>): void {
+  for (read(COMMAS); ; read(COMMAS)) {
     const start = read.position;
     const name = read(TOKEN).toLowerCase();
-    if (name === '') return false;
+    if (name === '') return;
     read(SPACE);
     if (read.text[read.position] !== '=') {
       read.position = start;
-      return true;
+      return;
     }
     read.position += 1;
     read(SPACE);
-    const value = read.text[read.position] === '"' ? readQuoted(read) : read(UNQUOTED);
-    if (value === undefined) return false;
-    if (!parameters.has(name)) parameters.set(name, value);
+    const isQuoted = read.text[read.position] === '"';
+    const value = read(isQuoted ? QUOTED : UNQUOTED);
+    if (isQuoted && value === '') return;
+    if (!parameters.has(name)) parameters.set(name, isQuoted ? value.slice(1, -1).replace(/\\(.)/gs, '$1') : value);
   }
-  return true;
-}
-
-/** Reads a quoted string and drops its escapes; undefined if it does not end. */
-function readQuoted(read: Reader): string | undefined {
-  let value = '';
-  for (let at = read.position + 1; at < read.text.length; at += 1) {
-    const character = read.text[at] as string;
-    if (character === '"') {
-      read.position = at + 1;
-      return value;
-    }
-    if (character === '\\') at += 1;
-    value += character === '\\' ? (read.text[at] ?? '') : character;
-  }
-  read.position = read.text.length;
-  return undefined;
 }

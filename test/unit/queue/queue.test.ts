@@ -120,6 +120,22 @@ describe('The work queue', () => {
     }
   });
 
+  it('uses a longer pause that begins during a shorter one', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { work, queue } = opened(1);
+      queue.pause(1000);
+      queue.pause(60_000);
+      queue.add('a', now);
+      mock.timers.tick(59_000);
+      expect(work.running).to.deep.equal([]);
+      mock.timers.tick(1000);
+      expect(work.running).to.deep.equal(['a']);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
   it('starts only urgent keys while it is held, and then the others, each once', async () => {
     const { work, queue } = opened(3);
     queue.hold();
@@ -133,6 +149,7 @@ describe('The work queue', () => {
     expect(work.started).to.deep.equal(['c', 'a']);
     queue.add('d', fanOut);
     queue.release();
+    expect(work.running, 'at once').to.deep.equal(['c', 'a', 'd']);
     await work.finishAll();
     expect(work.started).to.deep.equal(['c', 'a', 'd', 'b']);
   });
@@ -169,11 +186,11 @@ describe('The work queue', () => {
 
   it('runs a key behind the others that was added while it ran, even if it was added twice before', async () => {
     const { work, queue } = opened(1);
-    for (const key of ['first', 'twice', 'twice', 'other']) queue.add(key, now);
+    for (const key of ['first', 'twice', 'other', 'twice', 'last']) queue.add(key, now);
     await work.finish('first');
     queue.add('twice', now);
     await work.finishAll();
-    expect(work.started).to.deep.equal(['first', 'twice', 'other', 'twice']);
+    expect(work.started).to.deep.equal(['first', 'twice', 'other', 'last', 'twice']);
   });
 
   it('runs at most as many keys at a time as its width', async () => {
@@ -340,6 +357,20 @@ describe('The work queue', () => {
       expect(work.running).to.deep.equal(['hung-2', 'healthy']);
     });
 
+    it('stops a slow run also after another slow run has ended by itself', async () => {
+      const { work, queue } = opened(1);
+      queue.add('slow', now);
+      await pass(1);
+      await work.finish('slow');
+      queue.add('hung', now);
+      await pass(1);
+      queue.add('healthy', now);
+      await pass(0);
+      await turn();
+      expect(work.running).to.deep.equal(['healthy']);
+      expect(work.stopped).to.deep.equal(['hung']);
+    });
+
     it('runs the healthy keys of a fan-out behind 90 without an answer within three seconds', async () => {
       const { work, queue } = opened(32);
       for (const key of [...secrets('hung', 90), ...secrets('healthy', 30)]) queue.add(key, fanOut);
@@ -384,6 +415,23 @@ describe('The work queue', () => {
       expect(work.running, 'like the others').to.deep.equal(['team/secret']);
       await work.finish('team/secret');
       expect(work.running).to.deep.equal(['shop/accounts']);
+    });
+
+    it('runs the waiting keys of a namespace apart as soon as one of its keys is slow', async () => {
+      const { work, queue } = opened(1);
+      for (const key of ['shop/secret', 'shop/accounts', 'team/secret']) queue.add(key, now);
+      await pass(1);
+      expect(work.started).to.include.members(['shop/accounts', 'team/secret']);
+    });
+
+    it('does not keep a namespace apart whose key had a quick run, however long ago', async () => {
+      const { work, queue } = opened(1);
+      queue.add('shop/secret', now);
+      await work.finish('shop/secret');
+      await pass(2);
+      queue.add('team/secret', now);
+      queue.add('shop/secret', now);
+      expect(work.running).to.deep.equal(['team/secret']);
     });
 
     it('keeps no key without a group apart', async () => {

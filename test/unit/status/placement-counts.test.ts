@@ -36,6 +36,13 @@ describe('The placement counts', () => {
     expect(counts.counters()).to.deep.equal({ desired: 0, synced: 0, failed: 0, conflicted: 0 });
   });
 
+  it('share the two most frequent states, because every namespace has one', () => {
+    expect(placement.of(1, 1, false, [])).to.equal(placement.synced());
+    expect(placement.of(1, 0, true, [])).to.equal(placement.pending());
+    expect(placement.of(1, 1, true, [])).not.to.equal(placement.pending());
+    expect(placement.of(2, 0, true, [])).to.deep.equal({ desired: 2, synced: 0, isPending: true, failures: [] });
+  });
+
   it('have the right sums after any sequence of changes', () => {
     const namespaces = fc.constantFrom('a', 'b', 'c', 'd');
     const parts = fc.record({

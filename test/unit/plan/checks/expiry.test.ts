@@ -47,6 +47,7 @@ describe('The expiry of a password', () => {
         of: { password: jwt({ exp: seconds('9999-12-31T23:59:59Z') + 1 }) },
         want: undefined,
       },
+      'is the first second that is possible': { of: { password: jwt({ exp: 1 }) }, want: { source: 'JWT', at: 1000 } },
       'is not known of a JWT whose exp is zero': { of: { password: jwt({ exp: 0 }) }, want: undefined },
       'is not known of a JWT in four parts': { of: { password: `${jwt({ exp: 2000 })}.more` }, want: undefined },
       'is not known of a JWT without a signature': {

@@ -41,6 +41,7 @@ describe('A message of the API server', () => {
       `denied: ${'[withheld]'.repeat(9)}…`,
       content(long(1000)),
     ],
+    'that begins with a password that is longer than what is read is empty': [long(12_000), '…', content(long(12_000))],
     'that is not read to its end and contains nothing but secrets is empty': [long(2500).repeat(5), '…', content(long(2500))],
     'has the password withheld everywhere': ['sample-password, "sample-password"', '[withheld], "[withheld]"', content()],
     'has a password with two spaces withheld': quoted('sample  password'),

@@ -6,7 +6,7 @@ import type { CompiledRules } from '../../../../src/plan/injection/compiled-rule
 import { costOf } from '../../../../src/plan/injection/cost.ts';
 import { accountsOf, draftOf } from '../../../../src/plan/injection/draft.ts';
 import { type ClusterRule, rulesOf, type TenantRule } from '../../../../src/plan/injection/rule.ts';
-import { credential } from '../../../support/builders.ts';
+import { credential, namespace } from '../../../support/builders.ts';
 import { NO_TENANTS } from '../../../support/pull-secret-rules.ts';
 
 type Selection = RegistryCredentialSpec['namespaces'];
@@ -177,6 +177,31 @@ describe('The rules for new pods', () => {
     const { rules } = compileRules(rulesOf(credentials, NO_TENANTS));
     expect(rules.rules).to.deep.equal([{ imagePullSecrets: entries('acme', 'beta'), accounts: ['default'] }]);
     expect(compileRules(rulesOf(credentials.reverse(), NO_TENANTS)).rules).to.deep.equal(rules);
+  });
+});
+
+describe('The rules of credentials get their shares', () => {
+  const credentials = [
+    credential({ name: 'later', createdAt: 5, uid: 'b' }),
+    credential({ name: 'lower-uid', createdAt: 5, uid: 'a' }),
+    credential({ name: 'oldest', createdAt: 1, uid: 'z' }),
+  ];
+  const namesOf = (rules: readonly { readonly secretName: string }[]) => rules.map(({ secretName }) => secretName);
+
+  it('in the order of their age, and of one second that with the lower uid first', () => {
+    for (const all of [credentials, [...credentials].reverse()])
+      expect(namesOf(rulesOf(all, NO_TENANTS))).to.deep.equal(['oldest', 'lower-uid', 'later']);
+  });
+
+  it('in that order for tenants as well, each with the namespaces that it reaches', () => {
+    const tenants = credentials.map((one) => ({ ...one, kind: 'NamespacedRegistryCredential' as const, namespace: 'team-a' }));
+    const rules = rulesOf([], {
+      namespaces: [namespace({ name: 'team-b', acceptFrom: ['team-a'] }), namespace({ name: 'team-c' }), namespace({ name: 'team-a' })],
+      candidates: () => tenants,
+      tenantOf: () => undefined,
+    });
+    expect(namesOf(rules)).to.deep.equal(['oldest', 'lower-uid', 'later']);
+    for (const rule of rules) expect(rule).to.have.property('namespaces').that.deep.equals(['team-a', 'team-b']);
   });
 });
 

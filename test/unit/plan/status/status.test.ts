@@ -303,6 +303,15 @@ describe('The status', () => {
         'spec.serviceAccounts selects no ServiceAccount in the 2 target namespaces, so pods inherit nothing. The operator adds the reference as soon as one matches. If no ServiceAccount should refer to it, set spec.serviceAccounts.names: [].',
       ],
     ],
+    'reports that no ServiceAccount matches in one namespace (ServiceAccountsSynced)': [
+      'ServiceAccountsSynced',
+      { secrets: side(1), accounts: side(0) },
+      [
+        'True',
+        'NoServiceAccountMatches',
+        'spec.serviceAccounts selects no ServiceAccount in the 1 target namespace, so pods inherit nothing. The operator adds the reference as soon as one matches. If no ServiceAccount should refer to it, set spec.serviceAccounts.names: [].',
+      ],
+    ],
     'is true for one ServiceAccount (ServiceAccountsSynced)': [
       'ServiceAccountsSynced',
       { accounts: side(1) },
