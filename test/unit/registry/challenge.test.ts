@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseChallenges } from '../../../src/registry/challenge.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 
 type Plain = readonly [scheme: string, parameters: Record<string, string>];
 const read = (headers: string | readonly string[] | undefined): Plain[] =>
@@ -74,10 +75,10 @@ describe('The challenges of a WWW-Authenticate header', () => {
   }
 
   it('are read in linear time, and of an endless header only the beginning is', () => {
-    const start = performance.now();
+    const start = cpuMs();
     for (const part of ['Basic ', 'a=', '"', '\\"', ' , ', 'a="b",', 'x '])
       parseChallenges(Array.from({ length: 16 }, () => part.repeat(100_000)));
-    expect(performance.now() - start).to.be.below(2000);
+    expect(cpuMs() - start).to.be.below(2000);
   });
 
   it('of any text at all are some list', () => {

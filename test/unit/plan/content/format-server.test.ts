@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { formatServer } from '../../../../src/plan/content/format-server.ts';
+import { cpuMs } from '../../../support/cpu-time.ts';
 import { PASSWORD } from './reading.ts';
 
 describe('A server in a message', () => {
@@ -22,9 +23,9 @@ describe('A server in a message', () => {
   for (const [what, [server, want]] of Object.entries(table)) it(what, () => expect(formatServer(server)).to.equal(want));
 
   it('is shown quickly, however hostile it is', () => {
-    const start = performance.now();
+    const start = cpuMs();
     for (const part of [':', '@', '/', 'a:', '/:', '://', 'a@:']) expect(formatServer(part.repeat(500_000))).to.have.length.below(110);
     // A single regular expression took minutes. The limit is generous, because the machine may be busy.
-    expect(performance.now() - start).to.be.below(2000);
+    expect(cpuMs() - start).to.be.below(2000);
   });
 });

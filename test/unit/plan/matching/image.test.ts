@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { formatImage, parseImage } from '../../../../src/plan/matching/image.ts';
+import { cpuMs } from '../../../support/cpu-time.ts';
 
 describe("An image's name", () => {
   const digest = `sha256:${'0'.repeat(64)}`;
@@ -55,8 +56,8 @@ describe("An image's name", () => {
       `a.b/${'a/'.repeat(long)}`,
       `a:${'-'.repeat(long)}`,
     ];
-    const started = performance.now();
+    const started = cpuMs();
     for (const written of hostile) expect(parseImage(written)).to.equal(undefined);
-    expect(performance.now() - started).to.be.below(1000);
+    expect(cpuMs() - started).to.be.below(1000);
   });
 });

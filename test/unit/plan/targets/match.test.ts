@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { matches, matchesGlob, matchesSelector, type Selector } from '../../../../src/plan/targets/match.ts';
+import { cpuMs } from '../../../support/cpu-time.ts';
 
 describe('A glob', () => {
   const table: Record<string, readonly [glob: string, name: string, want: boolean]> = {
@@ -32,9 +33,9 @@ describe('A glob', () => {
   });
 
   it('that is hostile is matched quickly', () => {
-    const start = performance.now();
+    const start = cpuMs();
     expect(matchesGlob('*a'.repeat(60), `${'a'.repeat(253)}b`)).to.equal(false);
-    expect(performance.now() - start).to.be.below(2_000);
+    expect(cpuMs() - start).to.be.below(2_000);
   });
 });
 
