@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { isNotFound } from '../src/kube/errors.ts';
 import { LASTING } from '../test/faults/sorts.ts';
 import { theWorld, type World } from '../test/faults/world.ts';
-import { isWrite } from '../test/support/audit.ts';
+import { isWrite, readAudited } from '../test/support/audit.ts';
 import { memoryOf } from './bench/process.ts';
 import { type Sample, verdictOf } from './soak/verdict.ts';
 
@@ -39,21 +39,32 @@ async function soak(world: World, lastsMs: number): Promise<number> {
   const passing: string[] = [];
   const samples: Sample[] = [];
   const begun = performance.now();
-  const mark = world.mark();
+  const minutes = () => Math.round((performance.now() - begun) / 60_000);
+  let counted = world.mark();
+  let writes = 0;
   let changes = 0;
+  // As it goes: the audit log of hours does not fit into memory.
+  const check = async () => {
+    await world.recovers(row, performance.now(), RIGHT_WITHIN_MS);
+    const { audited, end } = readAudited(world.controlPlane.auditLog, counted);
+    writes += audited.filter(isWrite).length;
+    counted = end;
+  };
   while (performance.now() - begun < lastsMs) {
     const due = begun + ++changes * CHANGE_EVERY_MS;
     await change(world, changes, passing);
-    if (changes % CHECK_EVERY_CHANGES === 0) await world.recovers(row, performance.now(), RIGHT_WITHIN_MS);
-    if (performance.now() - begun > (samples.length * lastsMs) / SAMPLES) samples.push(sampleOf(replica.pid));
+    if (changes % CHECK_EVERY_CHANGES === 0) await check();
+    if (performance.now() - begun > (samples.length * lastsMs) / SAMPLES) {
+      const sample = sampleOf(replica.pid);
+      samples.push(sample);
+      console.log(`after ${minutes()} minutes: ${sample.mebibytes} MiB, ${sample.handles} open files and connections`);
+    }
     await delay(Math.max(0, due - performance.now()));
   }
-  await world.recovers(row, performance.now(), RIGHT_WITHIN_MS);
+  await check();
   const { before, after, problems } = verdictOf(samples);
-  const writes = world.audited(mark).filter(isWrite).length;
-  const minutes = Math.round((performance.now() - begun) / 60_000);
   console.log(
-    `${minutes} minutes, ${changes} changes, ${writes} writes of the operator; longest until everything was right: ${row.longestRecoveryMs} ms`,
+    `${minutes()} minutes, ${changes} changes, ${writes} writes of the operator; longest until everything was right: ${row.longestRecoveryMs} ms`,
   );
   console.log(`memory: ${before.mebibytes} MiB in the second quarter, ${after.mebibytes} MiB in the last one`);
   console.log(`open files and connections: ${before.handles}, ${after.handles}`);

@@ -39,17 +39,30 @@ export const endOf = (file: string): number => statSync(file).size;
 /** All requests since that position. */
 export const auditedSince = (file: string, from: number): Audited[] => readAudited(file, from).audited;
 
+/** How much is read at once: the log of hours is longer than a string can be. */
+const CHUNK_BYTES = 2 ** 24;
+
 /** All requests since that position, and the end of the last complete line, to continue from there. */
 export function readAudited(file: string, from: number): { audited: Audited[]; end: number } {
-  const bytes = Buffer.alloc(Math.max(0, statSync(file).size - from));
+  const { size } = statSync(file);
+  const audited: Audited[] = [];
   const opened = openSync(file, 'r');
-  readSync(opened, bytes, 0, bytes.length, from);
+  let end = from;
+  let incomplete = Buffer.alloc(0);
+  for (let at = from; at < size; at += CHUNK_BYTES) {
+    const bytes = Buffer.alloc(Math.min(CHUNK_BYTES, size - at));
+    readSync(opened, bytes, 0, bytes.length, at);
+    const read = Buffer.concat([incomplete, bytes]);
+    const whole = read.subarray(0, read.lastIndexOf('\n') + 1);
+    incomplete = read.subarray(whole.length);
+    end += whole.length;
+    for (const line of whole.toString('utf8').split('\n')) {
+      // If the API server was killed, its last line may stay incomplete.
+      if (line.startsWith('{') && line.endsWith('}')) audited.push(requestOf(line));
+    }
+  }
   closeSync(opened);
-  const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
-  const lines = whole.toString('utf8').split('\n');
-  // If the API server was killed, its last line may stay incomplete.
-  const audited = lines.filter((line) => line.startsWith('{') && line.endsWith('}')).map(read);
-  return { audited, end: from + whole.length };
+  return { audited, end };
 }
 
 const READS = new Set(['get', 'list', 'watch']);
@@ -84,7 +97,7 @@ export function tokenId(token: string): string {
   return `JTI=${jti}`;
 }
 
-function read(line: string): Audited {
+function requestOf(line: string): Audited {
   const { verb, requestURI, objectRef = {}, responseStatus, requestReceivedTimestamp, stageTimestamp, user } = JSON.parse(line) as Line;
   const { apiGroup = '', resource = '', subresource, namespace = '', name = '' } = objectRef;
   return {
