@@ -1,7 +1,7 @@
 const ATTEMPTS = 5;
 
 /**
- * The time of the fastest of a few attempts in milliseconds, and prints it. An attempt returns its time. The machine of the tests has
+ * Returns the time of the fastest of a few attempts in milliseconds, and prints it. An attempt returns its own time. The machine of the tests has
  * other work: the fastest attempt is what the program needs. An attempt that takes less than `promisedMs` is the last one.
  */
 export async function fastest(what: string, promisedMs: number, attempt: () => Promise<number>): Promise<number> {

@@ -35,7 +35,7 @@ export function imageSteps(written: string, { pod, surroundings, pullTests, fing
     ...registryStatusSteps(matches.entries, isPulled, surroundings),
     ...(isUncovered ? [uncoveredStep({ written, image, isPulled }, pod, surroundings)] : []),
     ...policySteps(written, image, containers),
-    ...kubeletSteps(containers, image, offeredBy(matches.entries, surroundings), surroundings),
+    ...kubeletSteps(containers, image, credentialsTriedFrom(matches.entries, surroundings), surroundings),
     ...registrySteps(checks, image, matches.entries, surroundings),
   ];
 }
@@ -85,7 +85,7 @@ function registrySteps(checks: readonly PullTest[], image: Image, entries: reado
 }
 
 /** The credentials that the kubelet's error is about: it tries one entry after the other, and reports the last error. */
-function offeredBy(entries: readonly MatchingEntry[], surroundings: Surroundings): TriedCredentials {
+function credentialsTriedFrom(entries: readonly MatchingEntry[], surroundings: Surroundings): TriedCredentials {
   const [server, entry] = entries.at(-1) ?? [];
   if (entry === undefined) return { as: undefined, source: 'a Secret' };
   return {

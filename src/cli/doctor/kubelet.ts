@@ -22,12 +22,7 @@ const BY_REASON: Record<string, (image: Image) => { meaning: string; fix: string
 };
 
 /** One step for each container that has tried to get the image. */
-export const kubeletSteps = (
-  containers: readonly Container[],
-  image: Image,
-  offered: TriedCredentials,
-  surroundings: Surroundings,
-): Step[] =>
+export const kubeletSteps = (containers: readonly Container[], image: Image, tried: TriedCredentials, surroundings: Surroundings): Step[] =>
   containers.flatMap((container): Step[] => {
     switch (container.imageState.status) {
       case 'pending':
@@ -35,7 +30,7 @@ export const kubeletSteps = (
       case 'pulled':
         return [{ check: 'Kubelet', mark: 'ok', reason: 'Pulled', message: `Container ${container.name} has its image.` }];
       case 'failed':
-        return [failedStep(container, container.imageState, { image, offered, surroundings })];
+        return [failedStep(container, container.imageState, { image, tried, surroundings })];
       default:
         return container.imageState satisfies never;
     }
@@ -44,7 +39,7 @@ export const kubeletSteps = (
 function failedStep(
   container: Container,
   { reason, message }: { readonly reason: string; readonly message: string },
-  { image, offered, surroundings }: { readonly image: Image; readonly offered: TriedCredentials; readonly surroundings: Surroundings },
+  { image, tried, surroundings }: { readonly image: Image; readonly tried: TriedCredentials; readonly surroundings: Surroundings },
 ): Step {
   const event = lastFailure(container, surroundings);
   // In back-off, older kubelets do not repeat the error in the state.
@@ -54,7 +49,7 @@ function failedStep(
   const step = { check: 'Kubelet', mark: 'wrong' } as const;
   const byReason = BY_REASON[reason]?.(image);
   if (byReason) return { ...step, reason, message: `${report}. That means: ${byReason.meaning}.`, fix: byReason.fix };
-  const known = explainPullError(`${reason} ${error}`, image, offered);
+  const known = explainPullError(`${reason} ${error}`, image, tried);
   return known
     ? { ...step, reason: known.reason, message: `${report}. That means: ${known.meaning}.`, fix: known.fix }
     : { ...step, reason, message: `${report}.`, fix: fixForUnknown(surroundings) };

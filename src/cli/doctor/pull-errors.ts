@@ -19,8 +19,8 @@ export interface PullError {
 interface KnownError {
   readonly reason: string;
   readonly pattern: RegExp;
-  readonly meaning: (image: Image, offered: TriedCredentials) => string;
-  readonly fix: (image: Image, offered: TriedCredentials) => string;
+  readonly meaning: (image: Image, tried: TriedCredentials) => string;
+  readonly fix: (image: Image, tried: TriedCredentials) => string;
 }
 
 const ADD_CREDENTIALS = 'Let a RegistryCredential cover it, and let the pod name its Secret; the other steps show what is missing.';
@@ -128,12 +128,12 @@ const KNOWN_ERRORS: readonly KnownError[] = [
 ];
 
 /** Explains an error message about one image; undefined if it is not a known one. */
-export function explainPullError(message: string, image: Image, offered: TriedCredentials): PullError | undefined {
+export function explainPullError(message: string, image: Image, tried: TriedCredentials): PullError | undefined {
   // Names and addresses can contain any word, so they must not match.
   const withoutNames = message
     .replace(/"[^"\s]*[/:][^"\s]*"|https?:\/\/[^\s"]+/g, ' ')
     .replaceAll(formatImage(image), ' ')
     .replaceAll(repositoryOf(image), ' ');
   const found = KNOWN_ERRORS.find(({ pattern }) => pattern.test(withoutNames));
-  return found && { reason: found.reason, meaning: found.meaning(image, offered), fix: found.fix(image, offered) };
+  return found && { reason: found.reason, meaning: found.meaning(image, tried), fix: found.fix(image, tried) };
 }
