@@ -137,7 +137,7 @@ function synced<R extends ObjectRecord>(changed: OnChange<R>): Store<R> {
 /** Fills a store like a list request does. */
 function list<R extends ObjectRecord>(store: Store<R>, target: WatchTarget<R>, objects: Iterable<KubeObject>): void {
   store.accept({ type: 'init' });
-  for (const one of objects) store.accept({ type: 'listed', record: target.read(one) });
+  for (const one of objects) store.accept({ type: 'listed', records: [target.read(one)] });
   store.accept({ type: 'initDone', resourceVersion: nextVersion() });
 }
 

@@ -12,5 +12,9 @@ export const credentialUidOf = (secret: Pick<SecretRecord, 'labels'>): string | 
  * Whether the Secret carries the credential's uid, as a label or in an owner reference. Only such Secrets are ever deleted. The label
  * `managed-by` may be missing: another writer may have removed or replaced it.
  */
-export const carriesUid = ({ labels, owners }: Pick<SecretRecord, 'labels' | 'owners'>, uid: string): boolean =>
-  labels[LABEL.credentialUid] === uid || owners.some((owner) => owner.uid === uid);
+export function carriesUid({ labels, owners }: Pick<SecretRecord, 'labels' | 'owners'>, uid: string): boolean {
+  if (labels[LABEL.credentialUid] === uid) return true;
+  // A loop: this is asked of all Secrets of a namespace, for each credential.
+  for (const owner of owners) if (owner.uid === uid) return true;
+  return false;
+}

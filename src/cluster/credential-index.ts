@@ -2,6 +2,8 @@ import { isNamespaced } from '../api/credential-ref.ts';
 import type { CredentialRecord, NamespaceRecord } from '../api/records.ts';
 import { classify } from '../kube/errors.ts';
 import { Store } from '../kube/store.ts';
+import { sourcesOf } from '../plan/content/candidates.ts';
+import { secretNameOf } from '../plan/placement/intent.ts';
 import { type Tenant, tenantOf } from '../plan/targets/acceptance.ts';
 
 /** Where the index finds the namespaces, and those of one tenant. */
@@ -11,11 +13,24 @@ type Namespaces = Pick<Store<NamespaceRecord>, 'get' | 'indexed'>;
 export const namespaceStore = (
   onChange: (before: NamespaceRecord | undefined, after: NamespaceRecord | undefined) => void,
   tenantLabel?: string,
-) => new Store<NamespaceRecord>(onChange, (namespace) => tenantOf(namespace, tenantLabel)?.value);
+) =>
+  new Store<NamespaceRecord>(onChange, (namespace) => {
+    const tenant = tenantOf(namespace, tenantLabel);
+    return tenant ? [tenant.value] : [];
+  });
 
-/** One kind of credential, findable by uid. */
+/** One kind of credential, findable by uid, by the name of its Secrets and by each of its sources. */
 export const credentialStore = (onChange: (before: CredentialRecord | undefined, after: CredentialRecord | undefined) => void) =>
-  new Store<CredentialRecord>(onChange, ({ uid }) => uid);
+  new Store<CredentialRecord>(onChange, (credential) => [
+    byUid(credential.uid),
+    bySecretName(secretNameOf(credential)),
+    ...sourcesOf(credential.spec).map(bySource),
+  ]);
+
+/** The values of the index. */
+const byUid = (uid: string) => `uid ${uid}`;
+const bySecretName = (name: string) => `secret ${name}`;
+const bySource = ({ namespace, name }: { readonly namespace: string; readonly name: string }) => `source ${namespace}/${name}`;
 
 /**
  * The credentials of both kinds as one collection, in which a cluster-scoped one has the namespace ''. It answers which credentials can
@@ -48,14 +63,14 @@ export class CredentialIndex {
   }
 
   byUid(uid: string): CredentialRecord | undefined {
-    for (const store of [this.clusterScoped, this.namespaced]) for (const record of store.indexed(uid)) return record;
+    for (const store of [this.clusterScoped, this.namespaced]) for (const record of store.indexed(byUid(uid))) return record;
     return undefined;
   }
 
-  /** The credentials that may read a Secret of this namespace. */
-  *readersOf(namespace: string): Iterable<CredentialRecord> {
-    yield* this.clusterScoped.all();
-    yield* this.namespaced.in(namespace);
+  /** The credentials that have this Secret as a source. */
+  *readersOf(source: { readonly namespace: string; readonly name: string }): Iterable<CredentialRecord> {
+    yield* this.clusterScoped.indexed(bySource(source));
+    for (const credential of this.namespaced.indexed(bySource(source))) if (credential.namespace === source.namespace) yield credential;
   }
 
   /** The tenant of a namespace, by the setting `--tenant-label`. */
@@ -74,6 +89,15 @@ export class CredentialIndex {
   /** The credentials that can reach a namespace. */
   *reaching(namespace: NamespaceRecord): Iterable<CredentialRecord> {
     for (const home of this.homesReaching(namespace)) yield* this.in(home);
+  }
+
+  /** Those of them whose Secrets have this name. Thousands of tenants may use the same name, so this looks at those that can reach the namespace. */
+  *reachingWithName(namespace: NamespaceRecord, secretName: string): Iterable<CredentialRecord> {
+    yield* this.clusterScoped.indexed(bySecretName(secretName));
+    if (this.namespaced.size === 0) return;
+    for (const home of this.homesReaching(namespace)) {
+      if (home !== '') for (const credential of this.namespaced.in(home)) if (secretNameOf(credential) === secretName) yield credential;
+    }
   }
 
   get size(): number {

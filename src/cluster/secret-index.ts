@@ -40,10 +40,10 @@ export interface SecretIndex {
 
 /** The Secrets with the operator's label, findable by the uid of their credential. */
 export const managedSecretStore = (onChange: OnChange<SecretRecord>) =>
-  new Store<SecretRecord>(
-    onChange,
-    ({ labels, owners }) => labels[LABEL.credentialUid] ?? owners.find(({ controller }) => controller)?.uid,
-  );
+  new Store<SecretRecord>(onChange, ({ labels, owners }) => {
+    const uid = labels[LABEL.credentialUid] ?? owners.find(({ controller }) => controller)?.uid;
+    return uid === undefined ? [] : [uid];
+  });
 
 /** Watches per Secret name, for the keys that need them. */
 export type NamedSecrets = Pick<WatchSet<SecretRecord, Key>, 'keepFor' | 'view' | 'views' | 'records' | 'applyOwnWrite' | 'dropGone'>;
@@ -159,11 +159,15 @@ const MAX_RECORDED_WATCHES = 10;
 
 const isSecretName = (name: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
 
-const recordsIn = (named: NamedSecrets, namespace: string) =>
-  [...named.views(''), ...named.views(namespace)].map((view) => view.in(namespace));
+/** Few watches of names have a record at all. */
+function recordsIn(named: NamedSecrets, namespace: string): Iterable<SecretRecord>[] {
+  const all: Iterable<SecretRecord>[] = [];
+  for (const group of ['', namespace]) for (const view of named.views(group)) if (view.size > 0) all.push(view.in(namespace));
+  return all;
+}
 
 function* carrying(uid: string, all: readonly Iterable<SecretRecord>[]): Iterable<SecretRecord> {
-  for (const secrets of all) yield* filter(secrets, (secret) => carriesUid(secret, uid));
+  for (const secrets of all) for (const secret of secrets) if (carriesUid(secret, uid)) yield secret;
 }
 
 function* filter(secrets: Iterable<SecretRecord>, accept: (secret: SecretRecord) => boolean): Iterable<SecretRecord> {

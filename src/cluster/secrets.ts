@@ -54,19 +54,17 @@ export function readSecret(object: KubeObject, sent: Pick<KubeObject['metadata']
   const { labels = NONE, annotations = NONE } = object.metadata;
   const given = recordedMetadata(annotations);
   const data = object.data?.[DOCKER_CONFIG_JSON_KEY];
-  return {
-    ...identityOf(object),
-    type: interned(object.type ?? ''),
+  // One value for all of them: they are the same in all Secrets of a credential.
+  const shared = interned({
+    type: object.type ?? '',
     immutable: object.immutable ?? false,
-    terminating: isTerminating(object),
-    labels: interned(pick(labels, [...OWN_LABELS, ...keysOf(given, 'labels'), ...Object.keys(sent.labels ?? NONE)])),
-    annotations: interned(
-      pick(annotations, [...OWN_ANNOTATIONS, ...keysOf(given, 'annotations'), ...Object.keys(sent.annotations ?? NONE)]),
-    ),
-    owners: interned(object.metadata.ownerReferences ?? []),
-    contentHash: interned(data === undefined ? '' : contentHash(data)),
-    strayKeys: interned(Object.keys(object.data ?? NONE).filter((key) => key !== DOCKER_CONFIG_JSON_KEY)),
-  };
+    labels: pick(labels, OWN_LABELS, keysOf(given, 'labels'), Object.keys(sent.labels ?? NONE)),
+    annotations: pick(annotations, OWN_ANNOTATIONS, keysOf(given, 'annotations'), Object.keys(sent.annotations ?? NONE)),
+    owners: object.metadata.ownerReferences ?? [],
+    contentHash: data === undefined ? '' : contentHash(data),
+    strayKeys: Object.keys(object.data ?? NONE).filter((key) => key !== DOCKER_CONFIG_JSON_KEY),
+  });
+  return { ...identityOf(object), terminating: isTerminating(object), ...shared };
 }
 
 const NONE: Labels = Object.freeze({});
@@ -77,5 +75,8 @@ const OWN_ANNOTATIONS = [ANNOTATION.credential, ANNOTATION.secretMetadata];
 
 const keysOf = (given: readonly MetadataKey[], of: MetadataKey['field']) => given.flatMap(({ field, key }) => (field === of ? [key] : []));
 
-const pick = (all: Labels, keys: readonly string[]): Labels =>
-  Object.fromEntries(keys.flatMap((key) => (Object.hasOwn(all, key) ? [[key, all[key] as string]] : [])));
+function pick(all: Labels, ...lists: readonly (readonly string[])[]): Labels {
+  const picked: Record<string, string> = {};
+  for (const keys of lists) for (const key of keys) if (Object.hasOwn(all, key)) picked[key] = all[key] as string;
+  return picked;
+}

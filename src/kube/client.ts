@@ -58,8 +58,11 @@ export class KubeClient {
     return parse<T>(text);
   }
 
-  /** Opens a watch. Resolves with a generator of its lines, each of them JSON. Abort the signal to close the watch. */
-  async open<T>(path: string, call: Call & { readonly signal: AbortSignal }): Promise<AsyncGenerator<T, void, undefined>> {
+  /**
+   * Opens a watch. Resolves with a generator of its lines, each of them JSON: at each step, those that have arrived together. Abort the signal to
+   * close the watch.
+   */
+  async open<T>(path: string, call: Call & { readonly signal: AbortSignal }): Promise<AsyncGenerator<readonly T[], void, undefined>> {
     return linesOf<T>(await this.#send('watches', 'GET', path, call), () => {
       this.#answeredAt = performance.now();
     });
@@ -123,20 +126,22 @@ function verbOf(method: Method, { query }: Call): string {
 /** Merge patches only. With a resourceVersion in the patch, the API server applies it to that version only. */
 const contentType = (method: Method) => (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
 
-async function* linesOf<T>(response: Dispatcher.ResponseData, onChunk: () => void): AsyncGenerator<T, void, undefined> {
+async function* linesOf<T>(response: Dispatcher.ResponseData, onChunk: () => void): AsyncGenerator<readonly T[], void, undefined> {
   let incomplete: string[] = [];
   response.body.setEncoding('utf8');
   try {
     for await (const chunk of response.body as AsyncIterable<string>) {
       onChunk();
+      const lines: T[] = [];
       let from = 0;
       for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
         incomplete.push(chunk.slice(from, end));
         from = end + 1;
-        yield parse<T>(incomplete.join(''));
+        lines.push(parse<T>(incomplete.join('')));
         incomplete = [];
       }
       if (from < chunk.length) incomplete.push(chunk.slice(from));
+      if (lines.length > 0) yield lines;
     }
   } catch (cause) {
     throw unreachable(cause);

@@ -24,11 +24,11 @@ export type OnChange<R> = (before: R | undefined, after: R | undefined) => void;
 export class Store<R extends ObjectRecord> implements View<R> {
   readonly #byNamespace = new Map<string, Map<string, R>>();
   readonly #onChange: OnChange<R>;
-  readonly #indexOf: ((record: R) => string | undefined) | undefined;
-  /** The records by the value that `indexOf` gives them. */
+  readonly #indexOf: (record: R) => readonly string[];
+  /** The records by the values that `indexOf` gives them. */
   readonly #byIndex = new Map<string, Set<R>>();
-  /** While a list arrives: the keys of the records that have arrived so far. */
-  #listed: Set<string> | undefined;
+  /** While a list arrives: the records that it has shown so far. Undefined for the first list, after which nothing can be left over. */
+  #listed: Set<R> | undefined;
   /** The newest resourceVersion that the watch has delivered. */
   #seen = '';
   #size = 0;
@@ -36,8 +36,8 @@ export class Store<R extends ObjectRecord> implements View<R> {
   error: unknown;
   isOutdated = false;
 
-  /** `indexOf`: by which value `indexed` finds a record; undefined for none. */
-  constructor(onChange: OnChange<R>, indexOf?: (record: R) => string | undefined) {
+  /** `indexOf`: by which values `indexed` finds a record. */
+  constructor(onChange: OnChange<R>, indexOf: (record: R) => readonly string[] = () => NO_VALUES) {
     this.#onChange = onChange;
     this.#indexOf = indexOf;
   }
@@ -67,12 +67,10 @@ export class Store<R extends ObjectRecord> implements View<R> {
   accept(event: WatchEvent<R> | { readonly type: 'outdated' }): void {
     switch (event.type) {
       case 'init':
-        this.#listed = new Set();
+        this.#listed = this.#size === 0 ? undefined : new Set();
         return;
       case 'listed':
-        // A list also replaces newer records, and different records of the same version: etcd may have been restored from a backup.
-        this.#listed?.add(keyOf(event.record));
-        if (!isDeepStrictEqual(this.#known(event.record), event.record)) this.#put(event.record);
+        for (const record of event.records) this.#list(record);
         return;
       case 'unlisted':
         this.#dropUnlessNewer(event.record);
@@ -116,14 +114,22 @@ export class Store<R extends ObjectRecord> implements View<R> {
    */
   applyOwnWrite(record: R): void {
     if (!newer(record.resourceVersion, this.#seen)) return;
-    this.#listed?.add(keyOf(record)); // A list that began before the write does not contain it.
     this.#putNewer(record);
+    this.#listed?.add(this.#known(record) ?? record); // A list that began before the write does not contain it.
   }
 
   /** Drops exactly this object before the watch reports it: it no longer exists, or the watch no longer selects it. */
   dropGone(gone: Pick<ObjectRecord, 'namespace' | 'name' | 'uid'>): void {
     const known = this.get(gone.namespace, gone.name);
     if (known?.uid === gone.uid) this.#drop(known);
+  }
+
+  /** A list also replaces newer records, and different records of the same version: etcd may have been restored from a backup. */
+  #list(record: R): void {
+    const known = this.#known(record);
+    const isSame = known !== undefined && isDeepStrictEqual(known, record);
+    this.#listed?.add(isSame ? known : record);
+    if (!isSame) this.#put(record);
   }
 
   #see(resourceVersion: string): void {
@@ -166,21 +172,22 @@ export class Store<R extends ObjectRecord> implements View<R> {
   }
 
   #reindex(before: R | undefined, after: R | undefined): void {
-    const from = before && this.#indexOf?.(before);
-    const to = after && this.#indexOf?.(after);
-    if (before && from !== undefined) {
-      const records = this.#byIndex.get(from);
-      records?.delete(before);
-      if (records?.size === 0) this.#byIndex.delete(from);
+    for (const value of before ? this.#indexOf(before) : NO_VALUES) {
+      const records = this.#byIndex.get(value);
+      records?.delete(before as R);
+      if (records?.size === 0) this.#byIndex.delete(value);
     }
-    if (after && to !== undefined) this.#byIndex.set(to, (this.#byIndex.get(to) ?? new Set()).add(after));
+    for (const value of after ? this.#indexOf(after) : NO_VALUES) {
+      this.#byIndex.set(value, (this.#byIndex.get(value) ?? new Set()).add(after as R));
+    }
   }
 
   #dropUnlisted(): void {
-    const listed = this.#listed ?? new Set();
+    const listed = this.#listed;
     this.#listed = undefined;
-    for (const record of [...this.all()]) if (!listed.has(keyOf(record))) this.#drop(record);
+    if (listed === undefined) return;
+    for (const record of Array.from(this.all()).filter((record) => !listed.has(record))) this.#drop(record);
   }
 }
 
-const keyOf = ({ namespace, name }: ObjectRecord) => `${namespace}/${name}`;
+const NO_VALUES: readonly string[] = [];

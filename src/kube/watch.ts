@@ -33,7 +33,7 @@ const MAX_SILENCE_MS = WATCH_SILENCE_MS - 5_000;
 const MAX_STREAMED_LIST_MS = 120_000;
 
 /**
- * - init, listed…, initDone: the whole collection. Objects that are not listed no longer exist, so a reconnect cannot lose a deletion
+ * - init, listed…, initDone: the whole collection, in parts. Objects that are not listed no longer exist, so a reconnect cannot lose a deletion
  * - unlisted: an object that was deleted while the list arrived
  * - applied, deleted: a change since then
  * - seen: nothing has changed up to this resourceVersion
@@ -42,7 +42,7 @@ const MAX_STREAMED_LIST_MS = 120_000;
  */
 export type WatchEvent<R> =
   | { readonly type: 'init' }
-  | { readonly type: 'listed'; readonly record: R }
+  | { readonly type: 'listed'; readonly records: readonly R[] }
   | { readonly type: 'unlisted'; readonly record: R }
   | { readonly type: 'initDone'; readonly resourceVersion: string }
   | { readonly type: 'applied'; readonly record: R }
@@ -56,7 +56,8 @@ interface WatchLine {
   readonly object: KubeObject & Status;
 }
 
-type Lines = AsyncGenerator<WatchLine, void, undefined>;
+/** Lines that have arrived together. In a list these are many: to pass them on one by one would cost more than to parse them. */
+type Lines = AsyncGenerator<readonly WatchLine[], void, undefined>;
 
 /**
  * Lists a collection and then watches it until the signal is aborted. When a watch ends, the next one resumes. This lists again when the
@@ -117,10 +118,10 @@ async function* listAndWatch<R>(
   const { era } = position;
   const lines = form === undefined && position.mayStream() ? await openStream(kube, target, position, signal) : undefined;
   try {
-    const isListed = lines !== undefined && (yield* listFromStream(lines, target, position));
-    if (!isListed) yield* listInPages(kube, target, position, form ?? 'pages', signal);
+    const following = lines && (yield* listFromStream(lines, target, position));
+    if (!following) yield* listInPages(kube, target, position, form ?? 'pages', signal);
     // A stream continues as the watch, unless the end of its list showed that the timeline has ended.
-    else if (position.era === era) return yield* changes(lines, target, position);
+    else if (position.era === era) return yield* changes(following, target, position);
   } finally {
     await lines?.return();
   }
@@ -136,7 +137,7 @@ async function* listInPages<R>(
 ): AsyncGenerator<WatchEvent<R>, void, undefined> {
   let resourceVersion = '';
   for await (const page of pages(kube, target, form, signal)) {
-    for (const item of page.items) yield { type: 'listed', record: target.read(item) };
+    yield { type: 'listed', records: page.items.map((item) => target.read(item)) };
     ({ resourceVersion } = page.metadata);
   }
   // Call this after the last page: a list that fails in the middle must start again from its first page.
@@ -163,35 +164,57 @@ async function openStream<R>(
 }
 
 /**
- * Reads the beginning of a streaming list, up to the bookmark that ends it. False if the API server reports an error instead of the first
- * object: it sends an error of its cache as a line of the stream, because it has answered with 200 before it asks the cache.
+ * Reads the beginning of a streaming list, up to the bookmark that ends it, and returns the lines that follow. Undefined if the API server reports
+ * an error instead of the first object: it sends an error of its cache as a line of the stream, because it has answered with 200 before it asks
+ * the cache.
  */
 async function* listFromStream<R>(
   lines: Lines,
   target: WatchTarget<R>,
   position: Position,
-): AsyncGenerator<WatchEvent<R>, boolean, undefined> {
+): AsyncGenerator<WatchEvent<R>, Lines | undefined, undefined> {
   const begunAt = performance.now();
   let isFirst = true;
   // Not `for await`, which would close the stream at the end of the list.
-  for (let line = await lines.next(); !line.done; line = await lines.next()) {
-    const { type, object } = line.value;
-    if (type === 'ERROR') {
-      const error = errorOf(object);
-      if (isFirst && !isExpired(error)) return false;
+  for (let next = await lines.next(); !next.done; next = await lines.next()) {
+    const stop = next.value.findIndex((line) => line.type === 'ERROR' || isEndOfList(line));
+    yield* listedBy(stop < 0 ? next.value : next.value.slice(0, stop), target);
+    const last = next.value[stop];
+    if (last?.type === 'ERROR') {
+      const error = errorOf(last.object);
+      if (isFirst && stop === 0 && !isExpired(error)) return undefined;
       throw error;
     }
-    isFirst = false;
-    if (type !== 'BOOKMARK') yield { type: type === 'DELETED' ? 'unlisted' : 'listed', record: target.read(object) };
-    else if (object.metadata.annotations?.[INITIAL_EVENTS_END] === 'true') {
-      const { resourceVersion } = object.metadata;
+    if (last) {
+      const { resourceVersion } = last.object.metadata;
       position.listed(resourceVersion);
       yield { type: 'initDone', resourceVersion };
-      return true;
+      return continued(next.value.slice(stop + 1), lines);
     }
+    isFirst = false;
     if (performance.now() - begunAt > position.maxStreamedListMs) throw new KubeError('the API server does not end the list', 0);
   }
   throw new KubeError('the API server ended the list before it was complete', 0);
+}
+
+const isEndOfList = ({ type, object }: WatchLine) => type === 'BOOKMARK' && object.metadata.annotations?.[INITIAL_EVENTS_END] === 'true';
+
+/** Pure. An object may be deleted while the list arrives. */
+function* listedBy<R>(lines: readonly WatchLine[], target: WatchTarget<R>): Iterable<WatchEvent<R>> {
+  let records: R[] = [];
+  for (const { type, object } of lines) {
+    if (type === 'ADDED' || type === 'MODIFIED') records.push(target.read(object));
+    if (type !== 'DELETED') continue;
+    if (records.length > 0) yield { type: 'listed', records };
+    records = [];
+    yield { type: 'unlisted', record: target.read(object) };
+  }
+  if (records.length > 0) yield { type: 'listed', records };
+}
+
+async function* continued(read: readonly WatchLine[], lines: Lines): Lines {
+  yield read;
+  yield* lines;
 }
 
 async function* watchFrom<R>(
@@ -210,12 +233,14 @@ async function* changes<R>(lines: Lines, target: WatchTarget<R>, position: Posit
   const openedAt = performance.now();
   try {
     yield { type: 'opened' };
-    for await (const { type, object } of lines) {
-      if (type === 'ERROR') throw errorOf(object);
-      const { resourceVersion } = object.metadata;
-      position.heard(resourceVersion);
-      if (type === 'BOOKMARK') yield { type: 'seen', resourceVersion };
-      else yield { type: type === 'DELETED' ? 'deleted' : 'applied', record: target.read(object) };
+    for await (const together of lines) {
+      for (const { type, object } of together) {
+        if (type === 'ERROR') throw errorOf(object);
+        const { resourceVersion } = object.metadata;
+        position.heard(resourceVersion);
+        if (type === 'BOOKMARK') yield { type: 'seen', resourceVersion };
+        else yield { type: type === 'DELETED' ? 'deleted' : 'applied', record: target.read(object) };
+      }
     }
   } finally {
     position.ended(performance.now() - openedAt);

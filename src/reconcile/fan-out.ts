@@ -82,6 +82,7 @@ export function candidates(
 
 /** The keys of the other credentials that want the same Secret: whether they may have it depends on this one. */
 function rivalsIn({ observed, states }: Pick<CredentialReconciler, 'observed' | 'states'>, intent: Intent, namespace: string): Key[] {
+  if (!states.hasNamesake(intent)) return [];
   const record = observed.namespaces.get('', namespace);
   const homes = record ? observed.credentials.homesReaching(record) : [];
   return Array.from(states.intentsConcerning(namespace, homes))

@@ -68,8 +68,8 @@ interface Rival {
 
 function rivalsOf({ observed, states }: SecretObserver, own: Intent, namespace: NamespaceRecord, named: SecretRecord | undefined): Rival[] {
   const rivals: Rival[] = [];
-  for (const credential of observed.credentials.reaching(namespace)) {
-    if (credential.uid === own.uid || secretNameOf(credential) !== own.secretName || isFinalized(credential)) continue;
+  for (const credential of observed.credentials.reachingWithName(namespace, own.secretName)) {
+    if (credential.uid === own.uid || isFinalized(credential)) continue;
     const decided = states.intentOf(credential);
     const intent = decided?.uid === credential.uid ? decided : undefined;
     const holds = named?.labels[LABEL.credentialUid] === credential.uid;
@@ -119,7 +119,7 @@ function isSource({ observed, states }: SecretObserver, intent: Intent, namespac
   if (hasSource(intent.spec, namespace, intent.secretName)) return true;
   // If this credential already has its copy here, re-create a deleted copy even if another credential uses it as a source.
   if (named === undefined && states.stateOf(intent)?.secrets.get(namespace)?.synced === 1) return false;
-  for (const { spec } of observed.credentials.readersOf(namespace)) if (hasSource(spec, namespace, intent.secretName)) return true;
+  for (const _ of observed.credentials.readersOf({ namespace, name: intent.secretName })) return true;
   return false;
 }
 

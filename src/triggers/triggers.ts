@@ -104,9 +104,7 @@ export class Triggers {
   }
 
   source({ namespace, name }: Pick<ObjectRecord, 'namespace' | 'name'>): void {
-    for (const credential of this.#observed.credentials.readersOf(namespace)) {
-      if (sourcesOf(credential.spec).some((ref) => ref.namespace === namespace && ref.name === name)) this.#credential(credential);
-    }
+    for (const credential of this.#observed.credentials.readersOf({ namespace, name })) this.#credential(credential);
   }
 
   /** A watch that these keys depend on became synced, failed or recovered. */

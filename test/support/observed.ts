@@ -156,6 +156,6 @@ export class LateCluster {
 
 function relist<R extends ObjectRecord>(store: Store<R>, api: MemoryApi, target: WatchTarget<R>): void {
   store.accept({ type: 'init' });
-  for (const record of api.list(target)) store.accept({ type: 'listed', record });
+  for (const record of api.list(target)) store.accept({ type: 'listed', records: [record] });
   store.accept({ type: 'initDone', resourceVersion: api.resourceVersion });
 }

@@ -79,7 +79,7 @@ export class PageKube {
     return found;
   }
 
-  async open(path: string, { query = {}, signal }: Call): Promise<AsyncGenerator<Line>> {
+  async open(path: string, { query = {}, signal }: Call): Promise<AsyncGenerator<readonly Line[]>> {
     this.#admit(path);
     if (query.sendInitialEvents) throw new KubeError('sendInitialEvents is forbidden for watch', 422, { reason: 'Invalid' });
     const lines: Line[] = [];
@@ -98,7 +98,7 @@ export class PageKube {
     return (async function* () {
       try {
         while (!signal?.aborted) {
-          for (let line = lines.shift(); line; line = lines.shift()) yield line;
+          if (lines.length > 0) yield lines.splice(0);
           await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {

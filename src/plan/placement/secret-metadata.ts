@@ -65,9 +65,13 @@ export interface MetadataKey {
   readonly key: string;
 }
 
+const NO_KEYS: readonly MetadataKey[] = Object.freeze([]);
+
 /** The keys that spec.secretMetadata asked for when the Secret was written. An annotation lists them: `labels:team,annotations:note`. */
-export function recordedMetadata(annotations: Labels): MetadataKey[] {
-  return (annotations[ANNOTATION.secretMetadata] ?? '').split(',').flatMap((given) => {
+export function recordedMetadata(annotations: Labels): readonly MetadataKey[] {
+  const recorded = annotations[ANNOTATION.secretMetadata];
+  if (recorded === undefined) return NO_KEYS;
+  return recorded.split(',').flatMap((given) => {
     const colon = given.indexOf(':');
     const field = given.slice(0, colon);
     return field === 'labels' || field === 'annotations' ? [{ field, key: given.slice(colon + 1) }] : [];

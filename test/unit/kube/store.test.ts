@@ -21,7 +21,7 @@ describe('The store', () => {
 
   function list(version: number, ...records: ObjectRecord[]): void {
     store.accept({ type: 'init' });
-    for (const one of records) store.accept({ type: 'listed', record: one });
+    for (const one of records) store.accept({ type: 'listed', records: [one] });
     store.accept({ type: 'initDone', resourceVersion: String(version) });
   }
   /** A list at version 10 with the object x; later notifications are ignored. */
@@ -33,9 +33,9 @@ describe('The store', () => {
 
   it('has the listed objects, and knows that the list is complete', () => {
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('x', 3) });
+    store.accept({ type: 'listed', records: [record('x', 3)] });
     expect(store.synced).to.equal(false);
-    store.accept({ type: 'listed', record: record('x', 4, 'b') });
+    store.accept({ type: 'listed', records: [record('x', 4, 'b')] });
     store.accept({ type: 'initDone', resourceVersion: '10' });
     expect(store.synced).to.equal(true);
     expect(all()).to.deep.equal(['a/x@3', 'b/x@4']);
@@ -59,12 +59,12 @@ describe('The store', () => {
     list(10, record('x', 1), record('y', 2));
     changes.length = 0;
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('z', 3) });
+    store.accept({ type: 'listed', records: [record('z', 3)] });
     store.accept({ type: 'unlisted', record: record('z', 12) });
     expect(all()).to.deep.equal(['a/x@1', 'a/y@2']);
     // The list broke off here, and begins again.
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('x', 1) });
+    store.accept({ type: 'listed', records: [record('x', 1)] });
     store.accept({ type: 'initDone', resourceVersion: '20' });
     expect(changes).to.deep.equal(['nothing → a/z@3', 'a/z@3 → nothing', 'a/y@2 → nothing']);
   });
@@ -83,19 +83,49 @@ describe('The store', () => {
   it('drops nothing before a list is complete, even if an earlier list was incomplete', () => {
     listedX();
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('x', 10) });
+    store.accept({ type: 'listed', records: [record('x', 10)] });
     store.accept({ type: 'failed', error: new Error('broken off') });
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('y', 12) });
+    store.accept({ type: 'listed', records: [record('y', 12)] });
     expect(all()).to.deep.equal(['a/x@10', 'a/y@12']);
     store.accept({ type: 'initDone', resourceVersion: '12' });
     expect(all()).to.deep.equal(['a/y@12']);
   });
 
+  it('does not have an object that only the beginning of its first list has shown', () => {
+    store.accept({ type: 'init' });
+    store.accept({ type: 'listed', records: [record('x', 10)] });
+    store.accept({ type: 'failed', error: new Error('broken off') });
+    list(12, record('y', 12));
+    expect(all()).to.deep.equal(['a/y@12']);
+  });
+
+  it('keeps an object that we wrote during its first list', () => {
+    store.accept({ type: 'init' });
+    store.applyOwnWrite(record('x', 12));
+    store.accept({ type: 'initDone', resourceVersion: '11' });
+    expect(all()).to.deep.equal(['a/x@12']);
+  });
+
+  it('finds an object by each value of its index, and no longer by a value that it had', () => {
+    const indexed = new Store<ObjectRecord>(
+      () => {},
+      ({ name, resourceVersion }) => [`named ${name}`, resourceVersion],
+    );
+    const found = (value: string) => Array.from(indexed.indexed(value), said);
+    indexed.accept({ type: 'applied', record: record('x', 1) });
+    indexed.accept({ type: 'applied', record: record('y', 1) });
+    expect([found('named x'), found('1')]).to.deep.equal([['a/x@1'], ['a/x@1', 'a/y@1']]);
+    indexed.accept({ type: 'applied', record: record('x', 2) });
+    expect([found('named x'), found('1'), found('2')]).to.deep.equal([['a/x@2'], ['a/y@1'], ['a/x@2']]);
+    indexed.accept({ type: 'deleted', record: record('x', 3) });
+    expect([found('named x'), found('1'), found('2')]).to.deep.equal([[], ['a/y@1'], []]);
+  });
+
   it('keeps an object that we wrote during a list that had started before', () => {
     listedX();
     store.accept({ type: 'init' });
-    store.accept({ type: 'listed', record: record('x', 10) });
+    store.accept({ type: 'listed', records: [record('x', 10)] });
     store.applyOwnWrite(record('y', 12));
     store.accept({ type: 'initDone', resourceVersion: '11' });
     expect(all()).to.deep.equal(['a/x@10', 'a/y@12']);

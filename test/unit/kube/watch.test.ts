@@ -32,18 +32,20 @@ const brings =
 const endOfList = (version: string) =>
   line('BOOKMARK', { metadata: { resourceVersion: version, annotations: { 'k8s.io/initial-events-end': 'true' } } });
 
-function said(event: WatchEvent<string>): string {
+function said(event: WatchEvent<string>): string[] {
   switch (event.type) {
+    case 'listed':
+      return event.records.map((record) => `listed ${record}`);
     case 'init':
     case 'opened':
-      return event.type;
+      return [event.type];
     case 'initDone':
     case 'seen':
-      return `${event.type} ${event.resourceVersion}`;
+      return [`${event.type} ${event.resourceVersion}`];
     case 'failed':
-      return `failed ${(event.error as KubeError).status}`;
+      return [`failed ${(event.error as KubeError).status}`];
     default:
-      return `${event.type} ${event.record}`;
+      return [`${event.type} ${event.record}`];
   }
 }
 
@@ -81,7 +83,7 @@ describe('The watch', () => {
     ended = (async () => {
       for await (const event of watch({ kube, timeline, retryMs, maxSilenceMs, maxStreamedListMs }, target, abort.signal)) {
         // It adds nothing to what the server was asked.
-        if (event.type !== 'opened') events.push(said(event));
+        if (event.type !== 'opened') events.push(...said(event));
       }
     })();
   }

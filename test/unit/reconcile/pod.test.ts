@@ -15,7 +15,7 @@ import { recordingLog } from '../../support/reconcilers.ts';
 
 function view<R extends ObjectRecord>(...records: R[]): Store<R> {
   const store = new Store<R>(() => {});
-  for (const record of records) store.accept({ type: 'listed', record });
+  for (const record of records) store.accept({ type: 'listed', records: [record] });
   return store;
 }
 
@@ -76,7 +76,7 @@ describe('The reconciler of pods', () => {
     };
   });
 
-  const applied = (record: PodRecord) => pods.accept({ type: 'listed', record });
+  const applied = (record: PodRecord) => pods.accept({ type: 'listed', records: [record] });
   const gone = (record: PodRecord) => pods.accept({ type: 'deleted', record });
   const run = async (name = 'web-1') => (await reconcilePod(reconciler, { kind: 'pod', namespace: 'shop', name }))?.afterMs;
   /** Runs the key, and once more when it is due. */
@@ -129,12 +129,12 @@ describe('The reconciler of pods', () => {
     applied(pod());
     await run();
     now = 4000;
-    accounts.accept({ type: 'listed', record: account({ resourceVersion: '2', pullSecrets: [{ name: 'acme' }], changedAt: 104 }) });
+    accounts.accept({ type: 'listed', records: [account({ resourceVersion: '2', pullSecrets: [{ name: 'acme' }], changedAt: 104 })] });
     expect(await run()).to.equal(5000);
   });
 
   it("evicts a pod that is older than the operator's own write to the list, even if the account does not say when it changed", async () => {
-    accounts.accept({ type: 'listed', record: account({ resourceVersion: '2', pullSecrets: [{ name: 'acme' }], changedAt: 0 }) });
+    accounts.accept({ type: 'listed', records: [account({ resourceVersion: '2', pullSecrets: [{ name: 'acme' }], changedAt: 0 })] });
     applied(pod({ createdAt: 100 }));
     expect(await runDue()).to.equal(undefined);
     expect(evicted).to.deep.equal([]);

@@ -49,7 +49,7 @@ function setUp() {
   };
   const list = <R extends { namespace: string; name: string; uid: string; resourceVersion: string }>(store: Store<R>, records: R[]) => {
     store.accept({ type: 'init' });
-    for (const record of records) store.accept({ type: 'listed', record });
+    for (const record of records) store.accept({ type: 'listed', records: [record] });
     store.accept({ type: 'initDone', resourceVersion: String(version++) });
   };
   const reconciler = {

@@ -50,7 +50,7 @@ describe('The reporter of a new leader', () => {
     written.length = 0;
     const status = statusOf(factsWith(), undefined, new Date(0));
     credentials = new Store<CredentialRecord>(() => {});
-    credentials.accept({ type: 'listed', record: credential({ status }) });
+    credentials.accept({ type: 'listed', records: [credential({ status })] });
     versions.length = 0;
     faults = 0;
     answer = async () => {};
@@ -222,7 +222,7 @@ describe('The reporter announces', () => {
     log = recordingLog();
     facts = factsWith();
     store = new Store<CredentialRecord>(() => {});
-    store.accept({ type: 'listed', record: credential() });
+    store.accept({ type: 'listed', records: [credential()] });
     let version = 1;
     const writer = {
       createEvent: async (_: string, body: object) => void announced.push(body as (typeof announced)[number]),
@@ -278,7 +278,7 @@ describe('The reporter announces', () => {
 
   it('nothing that the last leader has announced already', async () => {
     const status = statusOf(factsWith(), undefined, new Date(0));
-    store.accept({ type: 'listed', record: credential({ status, resourceVersion: '2' }) });
+    store.accept({ type: 'listed', records: [credential({ status, resourceVersion: '2' })] });
     expect(await report(factsWith())).to.deep.equal([]);
     expect(await report(missing())).to.deep.equal(['Warning SourceMissing']);
   });
@@ -311,7 +311,7 @@ describe('The reporter announces', () => {
     await report(factsWith());
     reporter.namespaceDeselected(refTo('acme'), 'shop');
     reporter.forget(refTo('acme'));
-    store.accept({ type: 'listed', record: credential({ uid: 'uid-new', resourceVersion: '50' }) });
+    store.accept({ type: 'listed', records: [credential({ uid: 'uid-new', resourceVersion: '50' })] });
     expect(await report(factsWith())).to.deep.equal(['Normal Synced']);
   });
 });

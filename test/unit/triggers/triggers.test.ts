@@ -32,7 +32,7 @@ interface Case {
 
 function view<R extends ObjectRecord>(records: readonly R[]): Store<R> {
   const store = new Store<R>(() => {});
-  for (const record of records) store.accept({ type: 'listed', record });
+  for (const record of records) store.accept({ type: 'listed', records: [record] });
   return store;
 }
 
@@ -43,16 +43,17 @@ function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [
 } {
   const intents = credentials.map((one) => intentOf(one, undefined));
   const secrets = managedSecretStore(() => {});
-  for (const record of managed) secrets.accept({ type: 'listed', record });
+  for (const record of managed) secrets.accept({ type: 'listed', records: [record] });
   const namespaces = view<NamespaceRecord>([]);
   const states = new CredentialStates();
   for (const one of intents) states.setIntent(one);
   const known = credentialStore(() => {});
   const namespaced = credentialStore(() => {});
-  for (const record of [...credentials, ...unreconciled]) (isNamespaced(record) ? namespaced : known).accept({ type: 'listed', record });
+  for (const record of [...credentials, ...unreconciled])
+    (isNamespaced(record) ? namespaced : known).accept({ type: 'listed', records: [record] });
   for (const home of tenants) {
     const record = credential({ kind: 'NamespacedRegistryCredential', namespace: home, uid: `uid-${home}` });
-    namespaced.accept({ type: 'listed', record });
+    namespaced.accept({ type: 'listed', records: [record] });
   }
   const observed = {
     credentials: new CredentialIndex(known, namespaced, namespaces),
