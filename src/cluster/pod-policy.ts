@@ -31,12 +31,12 @@ function readPolicy(object: KubeObject): PolicyRecord {
 
 /** Watches the policy that adds pull secret names to new pods, and its binding. Knows whether the cluster has both. */
 export class PodPolicy {
-  readonly #following: FollowContext;
+  readonly #context: FollowContext;
   readonly #onChange: () => void;
   readonly #stores: readonly Store<PolicyRecord>[];
 
-  constructor(following: FollowContext, onChange: () => void) {
-    this.#following = silentWhileNotServed(following); // Most clusters older than 1.36 do not serve the kind.
+  constructor(context: FollowContext, onChange: () => void) {
+    this.#context = silentWhileNotServed(context); // Most clusters older than 1.36 do not serve the kind.
     this.#onChange = onChange;
     this.#stores = TARGETS.map(() => new Store<PolicyRecord>(() => onChange()));
   }
@@ -62,7 +62,7 @@ export class PodPolicy {
 
   #follow(target: WatchTarget<PolicyRecord>, store: Store<PolicyRecord>, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      void follow(this.#following, target, store, signal, () => {
+      void follow(this.#context, target, store, signal, () => {
         if (store.synced || store.error !== undefined) resolve();
         this.#onChange();
       });

@@ -24,7 +24,7 @@ const OUTDATED_AFTER_MS = 60_000;
  * or may be outdated. Never rejects: after a fault of the program it lists again.
  */
 export async function follow<R extends ObjectRecord>(
-  following: FollowContext,
+  context: FollowContext,
   target: WatchTarget<R>,
   store: Store<R>,
   signal: AbortSignal,
@@ -33,42 +33,42 @@ export async function follow<R extends ObjectRecord>(
   let timer: NodeJS.Timeout | undefined;
   const becomesOutdated = () => {
     store.accept({ type: 'outdated' });
-    following.outdated(target, true, store.error);
+    context.outdated(target, true, store.error);
     onStateChange();
   };
   for (let faults = 0; !signal.aborted; faults++) {
     try {
-      for await (const event of watch(following, target, signal)) {
-        if (event.type === 'failed') timer ??= setTimeout(becomesOutdated, following.outdatedAfterMs ?? OUTDATED_AFTER_MS);
+      for await (const event of watch(context, target, signal)) {
+        if (event.type === 'failed') timer ??= setTimeout(becomesOutdated, context.outdatedAfterMs ?? OUTDATED_AFTER_MS);
         else if (!isPartOfList(event.type)) {
           clearTimeout(timer);
           timer = undefined;
         }
-        acceptInto(store, event, following, target, onStateChange);
+        acceptInto(store, event, context, target, onStateChange);
       }
     } catch (fault) {
-      following.interrupted(target, fault);
-      await delay(following.retryMs(faults), undefined, { signal }).catch(() => {});
+      context.interrupted(target, fault);
+      await delay(context.retryMs(faults), undefined, { signal }).catch(() => {});
     }
   }
   clearTimeout(timer);
-  if (store.isOutdated) following.outdated(target, false, undefined);
-  following.ended(target);
+  if (store.isOutdated) context.outdated(target, false, undefined);
+  context.ended(target);
 }
 
 function acceptInto<R extends ObjectRecord>(
   store: Store<R>,
   event: WatchEvent<R>,
-  following: FollowContext,
+  context: FollowContext,
   target: WatchTarget<R>,
   onStateChange: () => void,
 ): void {
   const { synced, error, isOutdated } = store;
-  if (event.type === 'init') following.progress?.(target, 'lists');
-  if (event.type === 'opened') following.progress?.(target, 'watches');
+  if (event.type === 'init') context.progress?.(target, 'lists');
+  if (event.type === 'opened') context.progress?.(target, 'watches');
   store.accept(event);
-  if (event.type === 'failed' || store.error !== error) following.interrupted(target, store.error);
-  if (isOutdated && !store.isOutdated) following.outdated(target, false, undefined);
+  if (event.type === 'failed' || store.error !== error) context.interrupted(target, store.error);
+  if (isOutdated && !store.isOutdated) context.outdated(target, false, undefined);
   const hasRecovered = (store.error === undefined) !== (error === undefined);
   if (store.synced !== synced || hasRecovered || store.isOutdated !== isOutdated) onStateChange();
 }

@@ -21,7 +21,7 @@ export interface WatchSetOptions<R extends ObjectRecord, O> {
 
 /** Watches that start and stop. Each one runs as long as at least one owner needs it. */
 export class WatchSet<R extends ObjectRecord, O> {
-  readonly #following: FollowContext;
+  readonly #context: FollowContext;
   readonly #options: WatchSetOptions<R, O>;
   readonly #watched = new Map<string, Watched<R, O>>();
   /** By the id of an owner: the keys that it needs. */
@@ -29,8 +29,8 @@ export class WatchSet<R extends ObjectRecord, O> {
   /** By group: the keys that are watched. */
   readonly #groups = new Map<string, Set<string>>();
 
-  constructor(following: FollowContext, options: WatchSetOptions<R, O>) {
-    this.#following = following;
+  constructor(context: FollowContext, options: WatchSetOptions<R, O>) {
+    this.#context = context;
     this.#options = options;
   }
 
@@ -92,7 +92,7 @@ export class WatchSet<R extends ObjectRecord, O> {
     this.#watched.set(key, started);
     const group = this.#options.groupOf?.(key) ?? '';
     this.#groups.set(group, (this.#groups.get(group) ?? new Set()).add(key));
-    void follow(this.#following, targetOf(key), started.store, started.stop.signal, () => onStateChange(started.owners.values()));
+    void follow(this.#context, targetOf(key), started.store, started.stop.signal, () => onStateChange(started.owners.values()));
     return started;
   }
 }

@@ -118,10 +118,10 @@ async function* listAndWatch<R>(
   const { era } = position;
   const lines = form === undefined && position.mayStream() ? await openStream(kube, target, position, signal) : undefined;
   try {
-    const following = lines && (yield* listFromStream(lines, target, position));
-    if (!following) yield* listInPages(kube, target, position, form ?? 'pages', signal);
+    const rest = lines && (yield* listFromStream(lines, target, position));
+    if (!rest) yield* listInPages(kube, target, position, form ?? 'pages', signal);
     // A stream continues as the watch, unless the end of its list showed that the timeline has ended.
-    else if (position.era === era) return yield* changes(following, target, position);
+    else if (position.era === era) return yield* changes(rest, target, position);
   } finally {
     await lines?.return();
   }

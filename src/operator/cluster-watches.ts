@@ -39,7 +39,7 @@ export interface WatchSettings {
 
 /** The watches of the whole lifetime and those of one leader term. A replica that does not lead watches too, so that a takeover is quick. */
 export class ClusterWatches {
-  readonly #following: FollowContext;
+  readonly #context: FollowContext;
   readonly #dispatcher: Dispatcher;
   readonly #sourceNamespaces: readonly string[] | undefined;
   readonly #podPolicy: PodPolicy;
@@ -52,8 +52,8 @@ export class ClusterWatches {
   readonly #tokenSecrets: Store<StoredToken>;
   readonly #stateNamespace: string;
 
-  constructor(following: FollowContext, dispatcher: Dispatcher, { sourceNamespaces, stateNamespace, tenantLabel }: WatchSettings) {
-    this.#following = following;
+  constructor(context: FollowContext, dispatcher: Dispatcher, { sourceNamespaces, stateNamespace, tenantLabel }: WatchSettings) {
+    this.#context = context;
     this.#dispatcher = dispatcher;
     this.#sourceNamespaces = sourceNamespaces;
     this.namespaces = namespaceStore(dispatcher.namespace, tenantLabel);
@@ -66,7 +66,7 @@ export class ClusterWatches {
     this.#tokenSecrets = new Store<StoredToken>((before, after) => dispatcher.token((after ?? before) as StoredToken));
     this.#stateNamespace = stateNamespace;
     const retryMs = (attempt: number) => backoffMs(POLICY_BACKOFF, attempt, Math.random());
-    this.#podPolicy = new PodPolicy({ ...following, retryMs }, dispatcher.allCredentials);
+    this.#podPolicy = new PodPolicy({ ...context, retryMs }, dispatcher.allCredentials);
   }
 
   /** Starts the watches of the lifetime. Resolves when each of them has listed once. */
@@ -101,20 +101,20 @@ export class ClusterWatches {
   /** The observed cluster for one leader term, with watches that start and stop during the term. `stop` ends all of them. */
   forTerm(): { readonly observed: ObservedCluster; readonly stop: () => void } {
     const { watchState, secret, source, pod } = this.#dispatcher;
-    const named = new WatchSet(this.#following, {
+    const named = new WatchSet(this.#context, {
       targetOf: this.#sourceNamespaces ? namedSecretsTarget : unmanagedSecretsTarget,
       idOf,
       groupOf: namespaceOfKey,
       onChange: secret,
       onStateChange: watchState,
     });
-    const sources = new WatchSet(this.#following, {
+    const sources = new WatchSet(this.#context, {
       targetOf: sourceTarget,
       idOf,
       onChange: (before, after) => source((after ?? before) as ObjectRecord),
       onStateChange: watchState,
     });
-    const pods = new WatchSet(this.#following, { targetOf: podsTarget, idOf, onChange: pod, onStateChange: watchState });
+    const pods = new WatchSet(this.#context, { targetOf: podsTarget, idOf, onChange: pod, onStateChange: watchState });
     const observed = {
       credentials: this.credentials,
       namespaces: this.namespaces,
@@ -127,7 +127,7 @@ export class ClusterWatches {
       stateNamespace: this.#stateNamespace,
       podPolicy: this.#podPolicy,
       rules: this.#rules,
-      getJob: getJobFrom(this.#following.kube),
+      getJob: getJobFrom(this.#context.kube),
       sourceNamespaces: this.#sourceNamespaces,
     };
     const stop = () => {
@@ -139,7 +139,7 @@ export class ClusterWatches {
   /** Resolves also if the operator may not list them: without that right it works, but forgets over a restart. */
   #followOptional<R extends ObjectRecord>(target: WatchTarget<R>, store: Store<R>, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      void follow(this.#following, target, store, signal, () => {
+      void follow(this.#context, target, store, signal, () => {
         if (store.synced || classify(store.error) === 'refused') resolve();
       });
     });
@@ -150,7 +150,7 @@ export class ClusterWatches {
     const store = this.#rules;
     const retryMs = (attempt: number) => backoffMs(RULES_BACKOFF, attempt, Math.random());
     return new Promise((resolve) => {
-      void follow(silentWhileNotServed({ ...this.#following, retryMs }), rulesTarget, store, signal, () => {
+      void follow(silentWhileNotServed({ ...this.#context, retryMs }), rulesTarget, store, signal, () => {
         if (store.synced || store.error !== undefined) resolve();
         this.#dispatcher.rules();
         this.#dispatcher.allCredentials();
@@ -163,7 +163,7 @@ export class ClusterWatches {
     const { namespaced } = this.credentials;
     return new Promise((resolve) => {
       let wasOutdated = false;
-      void follow(this.#following, namespacedCredentialsTarget, namespaced, signal, () => {
+      void follow(this.#context, namespacedCredentialsTarget, namespaced, signal, () => {
         if (namespaced.synced || isUnavailable(namespaced)) resolve();
         const { isOutdated } = this.credentials;
         if (isOutdated !== wasOutdated) this.#dispatcher.allCredentials();
@@ -175,7 +175,7 @@ export class ClusterWatches {
   #follow<R extends ObjectRecord>(target: WatchTarget<R>, store: Store<R>, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       let wasOutdated = false;
-      void follow(this.#following, target, store, signal, () => {
+      void follow(this.#context, target, store, signal, () => {
         if (store.synced) resolve();
         // The status of every credential reports it.
         if (store.isOutdated !== wasOutdated) this.#dispatcher.allCredentials();

@@ -81,7 +81,7 @@ export class RegistryCredentialOperator extends Operator {
       following: (leader) => log.info('This replica follows. Another one leads.', { identity: identity.name, leader }),
       timeline,
     });
-    const following = {
+    const watchContext = {
       kube: this.#kube,
       timeline,
       retryMs: (attempt: number) => backoffMs(WATCH_BACKOFF, attempt, Math.random()),
@@ -90,7 +90,7 @@ export class RegistryCredentialOperator extends Operator {
       outdated: watchLog.outdated.bind(watchLog),
       ended: watchLog.ended.bind(watchLog),
     };
-    this.#watches = new ClusterWatches(following, this.#dispatcher, {
+    this.#watches = new ClusterWatches(watchContext, this.#dispatcher, {
       sourceNamespaces: config.sourceNamespaces,
       stateNamespace: leaseNamespace,
       tenantLabel: config.tenants.tenantLabel,

@@ -36,8 +36,8 @@ export interface CredentialView {
   readonly secretName: string;
   /** The command that shows everything about it. */
   readonly statusCommand: string;
-  /** The command by which the operator asks its registries at once. */
-  readonly checkCommand: string;
+  /** The command by which the operator asks its registries at once; undefined if it does not ask them. */
+  readonly checkCommand?: string | undefined;
   readonly isDeleting: boolean;
   readonly isSuspended: boolean;
   readonly ready: ConditionView;

@@ -67,7 +67,7 @@ export class Observed {
   readonly pods: Store<PendingPod>;
   readonly managed: Store<SecretRecord>;
   readonly #unmanaged: WatchSet<SecretRecord, string>;
-  readonly #following: FollowContext;
+  readonly #context: FollowContext;
   readonly #listener: Listener;
   /** Since when each kind has its present state, in milliseconds since 1970. */
   readonly #since = new Map<string, number>();
@@ -79,7 +79,7 @@ export class Observed {
     this.#listener = listener;
     this.#now = now;
     const state = () => this.#state();
-    this.#following = {
+    this.#context = {
       kube,
       timeline: new Timeline(),
       retryMs,
@@ -102,7 +102,7 @@ export class Observed {
     this.accounts = new Store<AccountRecord>(row(() => this.accounts));
     this.pods = new Store<PendingPod>(row(() => this.pods));
     this.managed = new Store<SecretRecord>(row(() => this.managed));
-    this.#unmanaged = new WatchSet(this.#following, {
+    this.#unmanaged = new WatchSet(this.#context, {
       targetOf: unmanagedSecretsMetadata,
       idOf: (owner) => owner,
       onChange: row(() => this.managed),
@@ -113,7 +113,7 @@ export class Observed {
   /** Watches until the signal is aborted. */
   start(signal: AbortSignal): void {
     const start = <R extends ObjectRecord>(target: WatchTarget<R>, store: Store<R>) =>
-      void follow(this.#following, target, store, signal, () => this.#state());
+      void follow(this.#context, target, store, signal, () => this.#state());
     start(credentialsTarget, this.#clusterScoped);
     start(namespacedCredentialsTarget, this.#namespaced);
     start(namespacesTarget, this.namespaces);

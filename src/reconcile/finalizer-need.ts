@@ -30,9 +30,9 @@ export function hasNeedlessFinalizer(need: Need, intent: Intent, { finalizers }:
   return [...placedIn, ...observedIn].every((namespace) => isHome(intent, namespace));
 }
 
-function selectsOthers({ observed }: Need, selecting: TargetRules): boolean {
-  for (const namespace of candidates(observed, selecting)) {
-    if (!isHome(selecting, namespace.name) && selectsNamespace(selecting, namespace)) return true;
+function selectsOthers({ observed }: Need, rules: TargetRules): boolean {
+  for (const namespace of candidates(observed, rules)) {
+    if (!isHome(rules, namespace.name) && selectsNamespace(rules, namespace)) return true;
   }
   return false;
 }

@@ -80,9 +80,11 @@ export function CredentialPanel({ name, model, address, now }: Props) {
               <Registry key={registry.server} registry={registry} now={now} />
             ))}
           </ul>
-          <p>
-            <Command text={checkCommand} />
-          </p>
+          {checkCommand && (
+            <p>
+              <Command text={checkCommand} />
+            </p>
+          )}
         </>
       )}
       {failures.length > 0 && (

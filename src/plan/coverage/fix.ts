@@ -58,19 +58,21 @@ function tokenFix(credential: CredentialRecord, message: string): string {
 /** As the fixes for wrong keys say it. */
 const KEYS_ARE_WRONG = /\b(?:in|into) the Secret\b/;
 
-/** `check` refuses to work for a credential whose registries are not asked. */
-function checkOrStatus(credential: CredentialRecord): string {
-  const isOff =
-    credential.spec.verification?.mode === 'None' ||
-    conditionIn(credential.status, CONDITION.verified)?.reason === REASON.verificationDisabled;
-  return isOff ? statusCommand(credential) : checkCommand(credential);
-}
+const checkOrStatus = (credential: CredentialRecord): string => checkCommand(credential) ?? statusCommand(credential);
 
 /** The command that shows everything about a credential. */
 export const statusCommand = (credential: CredentialRef): string => `kubectl regcred status ${argumentsOf(credential)}`;
 
-/** The command by which the operator asks the registries, and fetches tokens that are missing, at once. */
-export const checkCommand = (credential: CredentialRef): string => `kubectl regcred check ${argumentsOf(credential)}`;
+/**
+ * The command by which the operator asks the registries, and fetches tokens that are missing, at once. Undefined for a credential whose
+ * registries are not asked: the command refuses to work for it.
+ */
+export function checkCommand(credential: CredentialRecord): string | undefined {
+  const isOff =
+    credential.spec.verification?.mode === 'None' ||
+    conditionIn(credential.status, CONDITION.verified)?.reason === REASON.verificationDisabled;
+  return isOff ? undefined : `kubectl regcred check ${argumentsOf(credential)}`;
+}
 
 const argumentsOf = (credential: CredentialRef): string =>
   isNamespaced(credential) ? `${credential.name} -n ${credential.namespace}` : credential.name;

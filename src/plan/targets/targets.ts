@@ -26,33 +26,33 @@ export interface TargetRules extends Pick<CredentialRef, 'kind' | 'namespace'> {
 }
 
 /** The one rule about target namespaces: the operator acts on it, the doctor explains it. */
-export function explainNamespace(selecting: TargetRules, namespace: NamespaceRecord): NamespaceVerdict {
-  const { spec } = selecting;
+export function explainNamespace(rules: TargetRules, namespace: NamespaceRecord): NamespaceVerdict {
+  const { spec } = rules;
   const blocked = blockedForAll(namespace);
   if (blocked !== undefined) return blocked;
   if (!matches(spec.namespaces, namespace)) return 'not-matched';
   if (matches(spec.namespaces.exclude, namespace)) return 'excluded';
-  return reaches(selecting, namespace) ? 'selected' : 'not-accepted';
+  return reaches(rules, namespace) ? 'selected' : 'not-accepted';
 }
 
 /**
  * The same for someone who does not know the operator's `--tenant-label`. Where the operator has placed a copy, the namespace accepts the
  * credential: the operator removes the copy at once when that ends.
  */
-export function explainObserved(selecting: TargetRules, namespace: NamespaceRecord, isPlaced: boolean): NamespaceVerdict {
-  const verdict = explainNamespace(selecting, namespace);
+export function explainObserved(rules: TargetRules, namespace: NamespaceRecord, isPlaced: boolean): NamespaceVerdict {
+  const verdict = explainNamespace(rules, namespace);
   return verdict === 'not-accepted' && isPlaced ? 'selected' : verdict;
 }
 
 /** A cluster-scoped credential reaches every namespace. A namespaced one reaches its own, and those that accept it. */
-function reaches(selecting: TargetRules, namespace: NamespaceRecord): boolean {
-  if (!isNamespaced(selecting) || isHome(selecting, namespace.name)) return true;
-  return !selecting.isConfined && accepts(namespace, selecting.namespace, selecting.tenant);
+function reaches(rules: TargetRules, namespace: NamespaceRecord): boolean {
+  if (!isNamespaced(rules) || isHome(rules, namespace.name)) return true;
+  return !rules.isConfined && accepts(namespace, rules.namespace, rules.tenant);
 }
 
 /** Whether the namespace is a target of the credential. */
-export const selectsNamespace = (selecting: TargetRules, namespace: NamespaceRecord): boolean =>
-  explainNamespace(selecting, namespace) === 'selected';
+export const selectsNamespace = (rules: TargetRules, namespace: NamespaceRecord): boolean =>
+  explainNamespace(rules, namespace) === 'selected';
 
 /** The only namespaces that spec.namespaces can select; undefined if any name may match. Most specs of tenants list exact names. */
 export function exactNames({ namespaces: { names = [], selector } }: RegistryCredentialSpec): readonly string[] | undefined {

@@ -139,6 +139,29 @@ describe('What the page is sent', () => {
     expect(coverage.snapshot().rows.find(({ name }) => name === 'checkout-prod-eu')?.cells).to.equal('ssc');
   });
 
+  const checkCommands: Record<string, [string | undefined, { readonly mode?: string; readonly reason?: string }]> = {
+    'a command for a check': ['kubectl regcred check acme', {}],
+    'no command for a check if the credential has switched checks off': [undefined, { mode: 'None' }],
+    'no command for a check if the operator has switched them off': [undefined, { reason: 'VerificationDisabled' }],
+  };
+  for (const [what, [command, { mode, reason }]] of Object.entries(checkCommands)) {
+    it(`has ${what}`, async () => {
+      const cluster = smallCluster();
+      const own = acme();
+      const { conditions } = own.status;
+      cluster.put(CREDENTIALS, {
+        ...own,
+        spec: { ...own.spec, ...(mode && { verification: { mode } }) },
+        status: {
+          ...own.status,
+          conditions: [...conditions, ...(reason ? [{ type: 'Verified', status: 'Unknown', reason, message: '' }] : [])],
+        },
+      } as never);
+      await watch(cluster);
+      expect(coverage.snapshot().credentials[0]?.checkCommand).to.equal(command);
+    });
+  }
+
   it('has the credentials of both kinds, and a namespace that does not accept one', async () => {
     const both = smallCluster();
     const own = acme(1, 'own');
