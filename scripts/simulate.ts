@@ -226,7 +226,7 @@ await step('a placement (all of them, from nothing)', count.namespaces * count.c
   const ask = () => Promise.reject(new Error('no registry is asked'));
   const fetchToken = () => Promise.reject(new Error('no cloud is asked'));
   const options = { observed, fetchToken, kube: server, fence() {}, concurrency: 32, cleanupTimeoutMs: 60_000 };
-  term = new LeaderTerm({ ...options, settings, ask, metrics, log: quiet, collectGarbage: () => {} });
+  term = new LeaderTerm({ ...options, settings, ask, metrics, log: quiet, worked: () => {} });
   term.begin();
 });
 await step(`a new namespace (${count.credentials} placements)`, 100, () => {

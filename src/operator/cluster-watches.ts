@@ -84,6 +84,11 @@ export class ClusterWatches {
     ]);
   }
 
+  /** How many objects there are of the two kinds with many. */
+  get listedObjects(): number {
+    return this.#accounts.size + this.#managed.size;
+  }
+
   /** The kinds that are not listed yet, and why, for /readyz. */
   notReady(): string[] {
     const stores = {

@@ -21,7 +21,7 @@ export class IdleCollection {
     this.#collect = collect;
   }
 
-  /** Call when keys have run, or objects were listed. */
+  /** Call when keys have run, Secrets were found to be synced, or objects were listed. */
   worked(count = 1): void {
     this.#done += count;
     if (this.#done >= MANY) this.#timer ??= this.#lookLater();

@@ -36,7 +36,6 @@ import { type Readings, readingsOf } from '../status/readings.ts';
 import { placementRecorder } from '../status/record-placement.ts';
 import { Reporter } from '../status/reporter.ts';
 import { Triggers } from '../triggers/triggers.ts';
-import { IdleCollection } from './idle-collection.ts';
 import { StartHold } from './start-hold.ts';
 
 /** What a term counts for the metrics. */
@@ -60,7 +59,8 @@ export interface LeaderTermOptions {
   readonly fetchToken: FetchToken;
   readonly metrics: TermMetrics;
   readonly log: Log;
-  readonly collectGarbage: () => void;
+  /** Called for each key that has run, and for each Secret that needed no run. */
+  readonly worked: () => void;
 }
 
 /** How many tokens are fetched at once. */
@@ -83,7 +83,6 @@ export class LeaderTerm {
   readonly #ended = new AbortController();
   readonly #run: Run<Key>;
   #startHold: StartHold | undefined;
-  readonly #idleCollection: IdleCollection;
   readonly #observed: ObservedCluster;
 
   constructor(options: LeaderTermOptions) {
@@ -126,9 +125,8 @@ export class LeaderTerm {
     const isDecided = (ref: CredentialRef) =>
       states.stateOf(ref)?.fannedOut !== undefined || observed.credentials.get(ref.namespace, ref.name) === undefined;
     this.#observed = observed;
-    this.#idleCollection = new IdleCollection(options.collectGarbage);
     this.#run = withFaultBarrier(async (key, signal) => {
-      this.#idleCollection.worked();
+      options.worked();
       const requeue = await run(key, signal);
       if (key.kind === 'credential' && isDecided(key.credential)) this.#startHold?.decided(key.credential);
       return requeue;
@@ -136,9 +134,6 @@ export class LeaderTerm {
   }
 
   begin(): void {
-    // The lists have just arrived.
-    const { accounts, secrets } = this.#observed;
-    this.#idleCollection.worked(accounts.size + Array.from(secrets.managed()).length);
     this.#queue.hold();
     this.#startHold = new StartHold(this.#observed.credentials.all(), () => this.#queue.release());
     this.triggers.all();
@@ -152,7 +147,6 @@ export class LeaderTerm {
     this.#ended.abort();
     const closed = Promise.all([this.#reporter.end(), this.#queue.close(), this.#tokenQueue.close(), this.#checks.end()]);
     this.#startHold?.end();
-    this.#idleCollection.end();
     await closed;
   }
 }
@@ -189,7 +183,10 @@ function dependenciesByKind({ options, states, reporter, checks, tokens, add, no
   const podMemory = new PodMemory();
   const namespacesWithUnknownOwner = new Set<string>();
   const common = { observed, states, reporter, recordPlacement, retries, drift, log, add, now, namespacesWithUnknownOwner };
-  const settle = (key: KeyOf<'secret'>) => settleSecret(common, key);
+  const settle = (key: KeyOf<'secret'>) => {
+    options.worked();
+    return settleSecret(common, key);
+  };
   return {
     credential: {
       ...common,

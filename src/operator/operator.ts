@@ -19,7 +19,7 @@ import { askRegistries, type RegistrySurroundings } from './ask-registries.ts';
 import { ClusterWatches } from './cluster-watches.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { notHealthy } from './health.ts';
-import { collectGarbage } from './idle-collection.ts';
+import { collectGarbage, IdleCollection } from './idle-collection.ts';
 import { LeaderTerm } from './leader-term.ts';
 import { Operator } from './shell.ts';
 import { WatchLog } from './watch-log.ts';
@@ -51,6 +51,7 @@ export class RegistryCredentialOperator extends Operator {
     this.#log.error('A trigger failed; retrying.', { error: fault, stack: (fault as Error).stack });
   });
   readonly #watches: ClusterWatches;
+  readonly #idleCollection = new IdleCollection(collectGarbage);
   #server: Server | undefined;
   #leading: Promise<void> = Promise.resolve();
   #term: LeaderTerm | undefined;
@@ -112,7 +113,8 @@ export class RegistryCredentialOperator extends Operator {
     await this.#reachCluster();
     if (this.#ended.signal.aborted) return;
     const { signal } = this.#ended;
-    this.#leading = this.#lead(this.#watches.start(signal), signal);
+    const synced = this.#watches.start(signal).then(() => this.#idleCollection.worked(this.#watches.listedObjects));
+    this.#leading = this.#lead(synced, signal);
   }
 
   /** Finishes the writes under way, releases the Lease, and closes everything. */
@@ -120,6 +122,7 @@ export class RegistryCredentialOperator extends Operator {
     this.#ended.abort();
     super.stop();
     await this.#leading;
+    this.#idleCollection.end();
     await this.#lease.release();
     this.#server?.closeAllConnections();
     this.#server?.close();
@@ -158,7 +161,7 @@ export class RegistryCredentialOperator extends Operator {
       fetchToken: this.#fetchToken,
       metrics: this.#metrics,
       log: this.#log,
-      collectGarbage,
+      worked: () => this.#idleCollection.worked(),
     });
     this.#term = term;
     this.#dispatcher.connect(term.triggers);

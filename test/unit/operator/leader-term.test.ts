@@ -40,6 +40,7 @@ function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchTo
   cluster.deliver();
   const counted: string[] = [];
   let runs = 0;
+  let worked = 0;
   const runsOf: Record<string, number> = {};
   const log = recordingLog();
   const term = new LeaderTerm({
@@ -62,7 +63,7 @@ function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchTo
       tokenFetched: () => {},
     },
     log,
-    collectGarbage: () => {},
+    worked: () => worked++,
   });
   cluster.dispatcher.connect(term.triggers);
   const watching = setInterval(() => cluster.deliver(), 10);
@@ -72,6 +73,7 @@ function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchTo
     log,
     term,
     runs: () => runs,
+    worked: () => worked,
     runsOf,
     async end() {
       await term.end();
@@ -134,11 +136,14 @@ describe('A leader term', () => {
     // Without timers, only the decision of the last credential can release the fan-outs.
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
-      const { term, runsOf } = start(server);
+      const { term, runsOf, worked } = start(server);
       for (let n = 0; n < 100_000 && (runsOf.accounts ?? 0) < 2; n++) await turn();
       for (let n = 0; n < 100; n++) await turn();
       expect(runsOf).to.deep.include({ accounts: 2 });
       expect(runsOf).to.not.have.property('secret');
+      // So the garbage of this start is collected.
+      const runs = Object.values(runsOf).reduce((sum, count) => sum + count, 0);
+      expect(worked(), 'runs, and Secrets without one').to.equal(runs + 6);
       const counts = Array.from(term.readings.placements(), ({ kind, states: { synced, pending } }) => ({ kind, synced, pending }));
       expect(counts).to.have.length(6);
       for (const { synced, pending } of counts) expect({ synced, pending }).to.deep.equal({ synced: 2, pending: 0 });
