@@ -74,12 +74,14 @@ async function restartOnce(
   size: Size & { bundle: string | undefined },
   alsoRotate: boolean,
 ): Promise<Record<string, number>> {
-  const { operator, restartMs, restartWrites } = await restart(arena, size);
+  const { operator, restartMs, restartWrites, accountRuns, secretRuns } = await restart(arena, size);
   const { pid } = operator;
   const figures: Record<string, number> = {
     'restart, ms': restartMs,
     'CPU of a restart, ms': cpuMsOf(pid),
     'writes of a restart': restartWrites,
+    'runs for accounts in a restart': accountRuns,
+    'runs for Secrets in a restart': secretRuns,
     'peak of a restart, MiB': memoryOf(pid, 'VmHWM'),
     'PSS after a restart, MiB': memoryOf(pid, 'Pss'),
   };

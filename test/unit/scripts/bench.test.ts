@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { linesOf, worseBy } from '../../../scripts/bench/compare.ts';
-import { placements } from '../../../scripts/bench/restart.ts';
+import { placements, runs } from '../../../scripts/bench/restart.ts';
 
 describe('The comparison of two builds', () => {
   const cases: Record<string, { before: number[]; after: number[]; want: boolean }> = {
@@ -35,4 +35,15 @@ describe('The placements in the metrics', () => {
     ].join('\n');
     expect([placements(text, 'Secret', 'synced'), placements(text, 'ServiceAccount', 'synced')]).to.deep.equal([6, 9]);
   });
+});
+
+describe('The runs in the metrics', () => {
+  const text = [
+    '# TYPE regcred_reconcile_duration_seconds histogram',
+    'regcred_reconcile_duration_seconds_bucket{le="30",kind="accounts"} 8',
+    'regcred_reconcile_duration_seconds_count{kind="accounts"} 7',
+    'regcred_reconcile_duration_seconds_count{kind="credential"} 3',
+  ].join('\n');
+  it('are counted by kind of key', () => expect(runs(text, 'accounts')).to.equal(7));
+  it('are none for a kind that has not run', () => expect(runs(text, 'secret')).to.equal(0));
 });
