@@ -1,5 +1,5 @@
 /** `npm run bench`: measures the cost and speed of the built program, and compares it with a bare writer in the same run. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import process from 'node:process';
@@ -8,6 +8,7 @@ import { Arena } from './bench/arena.ts';
 import { type Compared, compare, linesOf, PARTS, type Part, worseBy } from './bench/compare.ts';
 import { type Figures, measure, type Rounds } from './bench/measure.ts';
 import { plot } from './bench/plot.ts';
+import { type BenchRun, withTable } from './bench/table.ts';
 import { judge, judgeFlatness, type Row } from './bench/targets.ts';
 import { Screen } from './quickstart/screen.ts';
 
@@ -16,7 +17,7 @@ interface Options {
   readonly credentials: number[];
   readonly rounds: number;
   readonly json: string;
-  readonly plot?: string;
+  readonly docs?: string[];
   readonly before?: string;
   readonly parts: Part[];
   readonly limit?: number;
@@ -35,7 +36,7 @@ const options = new Command('npm run bench --')
   .option('--credentials <list>', 'numbers of RegistryCredentials', numbers, [1])
   .option('--rounds <n>', 'how often to repeat each measurement; times are medians', number, 3)
   .option('--json <file>', 'the file to write the figures to', 'dist/bench.json')
-  .option('--plot <file>', 'draw time and memory against namespaces, as SVG')
+  .option('--docs <files...>', 'measure nothing: write the table and the picture of docs/performance.md from the figures in these files')
   .option('--before <directory>', 'compare with another build, by turns: the directory dist of another checkout')
   .addOption(new Option('--parts <part...>', 'what to compare').choices(PARTS).default(PARTS))
   .option('--limit <ratio>', 'with --before: fail if a figure is more than this many times as high as before', Number)
@@ -43,7 +44,12 @@ const options = new Command('npm run bench --')
   .opts<Options>();
 
 const screen = new Screen();
+if (options.docs) {
+  writeDocs(options.docs.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchRun));
+  process.exit();
+}
 const arena = await Arena.open((line) => screen.progress(line));
+const kubernetes = await arena.version();
 const all: Figures[] = [];
 const rows: Row[] = [];
 const comparisons: { readonly title: string; readonly compared: readonly Compared[] }[] = [];
@@ -73,10 +79,15 @@ if (options.before !== undefined) process.exit(judgeComparison());
 const flatness = judgeFlatness(all);
 if (flatness.length > 0) show('Between the sizes', flatness);
 
-const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version };
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  kubernetes,
+};
 writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), machine, figures: all }, null, 2)}\n`);
 screen.line(`\nThe figures are in ${options.json}.`);
-if (options.plot) writeFileSync(options.plot, plot(all));
 const missed = rows.filter(({ met }) => met === false).length;
 if (missed > 0) {
   screen.failed(`${missed} ${missed === 1 ? 'target is' : 'targets are'} missed.`);
@@ -90,6 +101,12 @@ function show(title: string, judged: readonly Row[]): void {
     const mark = met === undefined ? ' ' : met ? '✔' : '✘';
     screen.line(`  ${mark} ${what.padEnd(58)} ${value.padStart(12)}   ${target}`);
   }
+}
+
+function writeDocs(runs: readonly BenchRun[]): void {
+  const page = 'docs/performance.md';
+  writeFileSync(page, withTable(readFileSync(page, 'utf8'), runs));
+  writeFileSync('docs/performance.svg', plot(runs.flatMap(({ figures }) => figures)));
 }
 
 /** The exit code. */

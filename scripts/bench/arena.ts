@@ -47,6 +47,12 @@ export class Arena {
     );
   }
 
+  /** The version of Kubernetes, as in `1.37.2`. */
+  async version(): Promise<string> {
+    const { gitVersion } = await this.#admin.call<{ gitVersion: string }>('GET', '/version');
+    return gitVersion.slice(1);
+  }
+
   async close(): Promise<void> {
     await this.#admin.close();
     await this.#controlPlane.stop();

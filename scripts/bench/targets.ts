@@ -69,5 +69,6 @@ const exactly = (what: string, value: number, wanted: number): Row => ({
   met: value === wanted,
 });
 const ratio = (value: number) => `${value.toFixed(2)} ×`;
-const ms = (value: number) => (value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`);
+/** A time in milliseconds, as a person reads it. */
+export const ms = (value: number): string => (value < 1000 ? `${value.toFixed(value < 10 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`);
 const mib = (value: number) => `${value.toFixed(0)} MiB`;
