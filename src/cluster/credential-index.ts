@@ -67,10 +67,10 @@ export class CredentialIndex {
     return undefined;
   }
 
-  /** The credentials that have this Secret as a source. */
+  /** The credentials that have this Secret as a source. The sources of a namespaced credential are in its own namespace. */
   *readersOf(source: { readonly namespace: string; readonly name: string }): Iterable<CredentialRecord> {
     yield* this.clusterScoped.indexed(bySource(source));
-    for (const credential of this.namespaced.indexed(bySource(source))) if (credential.namespace === source.namespace) yield credential;
+    yield* this.namespaced.indexed(bySource(source));
   }
 
   /** The tenant of a namespace, by the setting `--tenant-label`. */
@@ -91,12 +91,12 @@ export class CredentialIndex {
     for (const home of this.homesReaching(namespace)) yield* this.in(home);
   }
 
-  /** Those of them whose Secrets have this name. Thousands of tenants may use the same name, so this looks at those that can reach the namespace. */
+  /** The credentials that can reach a namespace and whose Secrets have this name. Thousands of tenants may use one name, so no index is used for theirs. */
   *reachingWithName(namespace: NamespaceRecord, secretName: string): Iterable<CredentialRecord> {
     yield* this.clusterScoped.indexed(bySecretName(secretName));
     if (this.namespaced.size === 0) return;
     for (const home of this.homesReaching(namespace)) {
-      if (home !== '') for (const credential of this.namespaced.in(home)) if (secretNameOf(credential) === secretName) yield credential;
+      for (const credential of this.namespaced.in(home)) if (secretNameOf(credential) === secretName) yield credential;
     }
   }
 

@@ -1,7 +1,7 @@
 /** The largest number of remembered values. */
 const MAX_VALUES = 1000;
 
-/** Values with longer JSON are not remembered. The operator did not write them, so they rarely repeat. */
+/** Of a value with longer JSON, each field is remembered by itself, and a longer text not at all. */
 const MAX_JSON_LENGTH = 2000;
 
 const known = new Map<string, unknown>();
@@ -12,8 +12,13 @@ const known = new Map<string, unknown>();
  */
 export function interned<T>(value: T): T {
   const key = JSON.stringify(value);
-  if (key.length > MAX_JSON_LENGTH) return value;
+  if (key.length > MAX_JSON_LENGTH) return withInternedFields(value);
   if (known.size >= MAX_VALUES) known.clear();
   if (!known.has(key)) known.set(key, JSON.parse(key)); // A copy: the caller may keep and change its own.
   return known.get(key) as T;
+}
+
+function withInternedFields<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([field, part]) => [field, interned(part)])) as T;
 }

@@ -159,7 +159,7 @@ const MAX_RECORDED_WATCHES = 10;
 
 const isSecretName = (name: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
 
-/** Few watches of names have a record at all. */
+/** The records in a namespace. Skips watches without records, which most are. */
 function recordsIn(named: NamedSecrets, namespace: string): Iterable<SecretRecord>[] {
   const all: Iterable<SecretRecord>[] = [];
   for (const group of ['', namespace]) for (const view of named.views(group)) if (view.size > 0) all.push(view.in(namespace));

@@ -54,7 +54,7 @@ export function readSecret(object: KubeObject, sent: Pick<KubeObject['metadata']
   const { labels = NONE, annotations = NONE } = object.metadata;
   const given = recordedMetadata(annotations);
   const data = object.data?.[DOCKER_CONFIG_JSON_KEY];
-  // One value for all of them: they are the same in all Secrets of a credential.
+  // Interned together: the Secrets of one credential usually have all of them in common.
   const shared = interned({
     type: object.type ?? '',
     immutable: object.immutable ?? false,

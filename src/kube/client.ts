@@ -59,8 +59,8 @@ export class KubeClient {
   }
 
   /**
-   * Opens a watch. Resolves with a generator of its lines, each of them JSON: at each step, those that have arrived together. Abort the signal to
-   * close the watch.
+   * Opens a watch. Resolves with a generator whose every step gives the lines that have arrived together, parsed as JSON. Abort the signal to close
+   * the watch.
    */
   async open<T>(path: string, call: Call & { readonly signal: AbortSignal }): Promise<AsyncGenerator<readonly T[], void, undefined>> {
     return linesOf<T>(await this.#send('watches', 'GET', path, call), () => {
@@ -137,7 +137,12 @@ async function* linesOf<T>(response: Dispatcher.ResponseData, onChunk: () => voi
       for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
         incomplete.push(chunk.slice(from, end));
         from = end + 1;
-        lines.push(parse<T>(incomplete.join('')));
+        const line = tryParse<T>(incomplete.join(''));
+        if (line === undefined) {
+          if (lines.length > 0) yield lines; // The caller knows these before the failure.
+          throw notJson();
+        }
+        lines.push(line);
         incomplete = [];
       }
       if (from < chunk.length) incomplete.push(chunk.slice(from));
@@ -160,9 +165,11 @@ async function accepted(response: Dispatcher.ResponseData): Promise<Dispatcher.R
 
 function parse<T>(text: string): T {
   const parsed = tryParse<T>(text);
-  if (parsed === undefined) throw new KubeError('the API server answered with something that is not JSON', 0);
+  if (parsed === undefined) throw notJson();
   return parsed;
 }
+
+const notJson = () => new KubeError('the API server answered with something that is not JSON', 0);
 
 function tryParse<T>(text: string): T | undefined {
   try {

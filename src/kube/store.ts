@@ -27,7 +27,7 @@ export class Store<R extends ObjectRecord> implements View<R> {
   readonly #indexOf: (record: R) => readonly string[];
   /** The records by the values that `indexOf` gives them. */
   readonly #byIndex = new Map<string, Set<R>>();
-  /** While a list arrives: the records that it has shown so far. Undefined for the first list, after which nothing can be left over. */
+  /** While a list arrives: the records that stay when it ends. Undefined if the store was empty when it began: then there is nothing to drop. */
   #listed: Set<R> | undefined;
   /** The newest resourceVersion that the watch has delivered. */
   #seen = '';
@@ -115,7 +115,7 @@ export class Store<R extends ObjectRecord> implements View<R> {
   applyOwnWrite(record: R): void {
     if (!newer(record.resourceVersion, this.#seen)) return;
     this.#putNewer(record);
-    this.#listed?.add(this.#known(record) ?? record); // A list that began before the write does not contain it.
+    this.#listed?.add(this.#known(record) as R); // A list that began before the write does not contain it.
   }
 
   /** Drops exactly this object before the watch reports it: it no longer exists, or the watch no longer selects it. */

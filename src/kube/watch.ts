@@ -56,7 +56,7 @@ interface WatchLine {
   readonly object: KubeObject & Status;
 }
 
-/** Lines that have arrived together. In a list these are many: to pass them on one by one would cost more than to parse them. */
+/** Lines in batches, as they have arrived together. A list has many lines. Passing them on one by one would cost more than parsing them. */
 type Lines = AsyncGenerator<readonly WatchLine[], void, undefined>;
 
 /**
@@ -165,8 +165,7 @@ async function openStream<R>(
 
 /**
  * Reads the beginning of a streaming list, up to the bookmark that ends it, and returns the lines that follow. Undefined if the API server reports
- * an error instead of the first object: it sends an error of its cache as a line of the stream, because it has answered with 200 before it asks
- * the cache.
+ * an error instead of the first object. It answers with 200 before it asks its cache, so it sends an error of the cache as a line of the stream.
  */
 async function* listFromStream<R>(
   lines: Lines,
@@ -177,9 +176,10 @@ async function* listFromStream<R>(
   let isFirst = true;
   // Not `for await`, which would close the stream at the end of the list.
   for (let next = await lines.next(); !next.done; next = await lines.next()) {
-    const stop = next.value.findIndex((line) => line.type === 'ERROR' || isEndOfList(line));
-    yield* listedBy(stop < 0 ? next.value : next.value.slice(0, stop), target);
-    const last = next.value[stop];
+    const batch = next.value;
+    const stop = batch.findIndex((line) => line.type === 'ERROR' || isEndOfList(line));
+    yield* listedBy(stop < 0 ? batch : batch.slice(0, stop), target);
+    const last = batch[stop];
     if (last?.type === 'ERROR') {
       const error = errorOf(last.object);
       if (isFirst && stop === 0 && !isExpired(error)) return undefined;
@@ -189,7 +189,7 @@ async function* listFromStream<R>(
       const { resourceVersion } = last.object.metadata;
       position.listed(resourceVersion);
       yield { type: 'initDone', resourceVersion };
-      return continued(next.value.slice(stop + 1), lines);
+      return continued(batch.slice(stop + 1), lines);
     }
     isFirst = false;
     if (performance.now() - begunAt > position.maxStreamedListMs) throw new KubeError('the API server does not end the list', 0);
@@ -212,6 +212,7 @@ function* listedBy<R>(lines: readonly WatchLine[], target: WatchTarget<R>): Iter
   if (records.length > 0) yield { type: 'listed', records };
 }
 
+/** The lines that were read already, then the rest. Who opened the stream closes it. */
 async function* continued(read: readonly WatchLine[], lines: Lines): Lines {
   yield read;
   yield* lines;
@@ -233,8 +234,8 @@ async function* changes<R>(lines: Lines, target: WatchTarget<R>, position: Posit
   const openedAt = performance.now();
   try {
     yield { type: 'opened' };
-    for await (const together of lines) {
-      for (const { type, object } of together) {
+    for await (const batch of lines) {
+      for (const { type, object } of batch) {
         if (type === 'ERROR') throw errorOf(object);
         const { resourceVersion } = object.metadata;
         position.heard(resourceVersion);

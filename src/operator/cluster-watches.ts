@@ -84,7 +84,7 @@ export class ClusterWatches {
     ]);
   }
 
-  /** How many objects there are of the two kinds with many. */
+  /** The number of ServiceAccounts and managed Secrets. */
   get listedObjects(): number {
     return this.#accounts.size + this.#managed.size;
   }

@@ -16,6 +16,7 @@ export class IdleCollection {
   readonly #collect: () => void;
   #done = 0;
   #timer: NodeJS.Timeout | undefined;
+  #hasEnded = false;
 
   constructor(collect: () => void) {
     this.#collect = collect;
@@ -24,10 +25,11 @@ export class IdleCollection {
   /** Call when keys have run, Secrets were found to be synced, or objects were listed. */
   worked(count = 1): void {
     this.#done += count;
-    if (this.#done >= MANY) this.#timer ??= this.#lookLater();
+    if (this.#done >= MANY && !this.#hasEnded) this.#timer ??= this.#lookLater();
   }
 
   end(): void {
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
   }
 

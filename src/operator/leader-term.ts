@@ -59,7 +59,7 @@ export interface LeaderTermOptions {
   readonly fetchToken: FetchToken;
   readonly metrics: TermMetrics;
   readonly log: Log;
-  /** Called for each key that has run, and for each Secret that needed no run. */
+  /** Called for each key that has run, and for each Secret that was synced without a run. */
   readonly worked: () => void;
 }
 
@@ -184,8 +184,9 @@ function dependenciesByKind({ options, states, reporter, checks, tokens, add, no
   const namespacesWithUnknownOwner = new Set<string>();
   const common = { observed, states, reporter, recordPlacement, retries, drift, log, add, now, namespacesWithUnknownOwner };
   const settle = (key: KeyOf<'secret'>) => {
-    options.worked();
-    return settleSecret(common, key);
+    const isSettled = settleSecret(common, key);
+    if (isSettled) options.worked();
+    return isSettled;
   };
   return {
     credential: {

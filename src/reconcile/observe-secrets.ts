@@ -5,7 +5,7 @@ import type { ObservedCluster } from '../cluster/observed-cluster.ts';
 import { hasSource } from '../plan/content/candidates.ts';
 import { type Intent, isFinalized, secretNameOf } from '../plan/placement/intent.ts';
 import { isSwap } from '../plan/placement/name-swap.ts';
-import { outranks } from '../plan/placement/precedence.ts';
+import { type Claimant, outranks } from '../plan/placement/precedence.ts';
 import type { ObservedSecrets } from '../plan/placement/secret.ts';
 import { selectsNamespace } from '../plan/targets/targets.ts';
 import type { CredentialStates } from '../status/credential-state.ts';
@@ -30,13 +30,14 @@ export function observeSecrets(observer: SecretObserver, intent: Intent, namespa
   const other = holder && holder.uid !== intent.uid ? holder : undefined;
   const namespaceRecord = observer.observed.namespaces.get('', namespace);
   const rivals = namespaceRecord ? rivalsOf(observer, intent, namespaceRecord, named) : [];
-  const first = rivals.find(({ claim, credential }) => claim === 'wants' && outranks(credential, intent, namespace, holder?.uid));
+  const wanting = rivals.flatMap(({ credential, claim }) => (claim === 'wants' ? [credential] : []));
+  const first = firstOf(wanting, namespace, holder?.uid);
   const heir = heirAmong(rivals, namespace, holder?.uid);
   return {
     named,
     withUid: [...secrets.ofCredentialIn(namespace, intent.uid)],
     otherCredential: other,
-    outrankedBy: first?.credential,
+    outrankedBy: first && outranks(first, intent, namespace, holder?.uid) ? first : undefined,
     isSource: isSource(observer, intent, namespace, named),
     takesOverFrom: other && namespaceRecord && mayTakeOver(observer, intent, namespaceRecord, other) ? other.uid : undefined,
     isUndecided: rivals.some(({ claim, credential }) => claim === 'undecided' && outranks(credential, intent, namespace, holder?.uid)),
@@ -95,9 +96,13 @@ function claimBefore({ observed, states }: SecretObserver, credential: Credentia
   return selectsNamespace({ ...credential, tenant: observed.credentials.tenantOf(credential.namespace) }, namespace) ? 'undecided' : 'none';
 }
 
+/** The one that goes first. */
+const firstOf = <C extends Claimant>(claimants: readonly C[], namespace: string, holder: string | undefined): C | undefined =>
+  claimants.reduce<C | undefined>((first, one) => (first && outranks(first, one, namespace, holder) ? first : one), undefined);
+
 function heirAmong(rivals: readonly Rival[], namespace: string, holder: string | undefined): Intent | undefined {
   const able = rivals.flatMap(({ intent, claim }) => (claim === 'wants' && intent?.mode === 'sync' && intent.content ? [intent] : []));
-  return able.reduce<Intent | undefined>((first, one) => (first && outranks(first, one, namespace, holder) ? first : one), undefined);
+  return firstOf(able, namespace, holder);
 }
 
 /** Whether the credential may take over the Secret of another one: the two swap, the other comes second, or the other leaves. */

@@ -55,8 +55,8 @@ export class CredentialStates {
   readonly injection = new InjectionProgress();
   /** The same by the namespace of the credential; '' for cluster-scoped ones. */
   readonly #byHome = new Map<string, Map<string, Intent>>();
-  /** How many intents have a Secret name. */
-  readonly #withSecretName = new Map<string, number>();
+  /** By Secret name: how many intents have it. */
+  readonly #namesakes = new Map<string, number>();
   /** By namespace: the other namespaces whose credentials had something to do there in this term. */
   readonly #homesSeen = new Map<string, Set<string>>();
 
@@ -81,14 +81,16 @@ export class CredentialStates {
     for (const home of new Set([...homes, ...(this.#homesSeen.get(namespace) ?? [])])) yield* this.#byHome.get(home)?.values() ?? [];
   }
 
-  /** Whether another credential has the same Secret name, in any namespace. */
+  /** Whether another credential has the same Secret name, in any namespace. The intent must be the one that is set. */
   hasNamesake({ secretName }: Intent): boolean {
-    return (this.#withSecretName.get(secretName) ?? 0) > 1;
+    return (this.#namesakes.get(secretName) ?? 0) > 1;
   }
 
-  #count(intent: Intent | undefined, change: 1 | -1): void {
-    if (intent) this.#withSecretName.set(intent.secretName, (this.#withSecretName.get(intent.secretName) ?? 0) + change);
-    if (intent && this.#withSecretName.get(intent.secretName) === 0) this.#withSecretName.delete(intent.secretName);
+  #countName(intent: Intent | undefined, change: 1 | -1): void {
+    if (!intent) return;
+    const count = (this.#namesakes.get(intent.secretName) ?? 0) + change;
+    if (count > 0) this.#namesakes.set(intent.secretName, count);
+    else this.#namesakes.delete(intent.secretName);
   }
 
   /** The credential has something to do in this namespace. */
@@ -114,8 +116,8 @@ export class CredentialStates {
   }
 
   setIntent(intent: Intent): void {
-    this.#count(this.intentOf(intent), -1);
-    this.#count(intent, 1);
+    this.#countName(this.intentOf(intent), -1);
+    this.#countName(intent, 1);
     this.#intents.set(credentialId(intent), intent);
     const { namespace } = intent;
     this.#byHome.set(namespace, (this.#byHome.get(namespace) ?? new Map<string, Intent>()).set(credentialId(intent), intent));
@@ -124,7 +126,7 @@ export class CredentialStates {
   /** Forgets a credential. Returns whether it had an intent. */
   delete(credential: CredentialRef): boolean {
     const id = credentialId(credential);
-    this.#count(this.intentOf(credential), -1);
+    this.#countName(this.intentOf(credential), -1);
     const ofHome = this.#byHome.get(credential.namespace);
     ofHome?.delete(id);
     if (ofHome?.size === 0) this.#byHome.delete(credential.namespace);

@@ -98,7 +98,7 @@ export class PageKube {
     return (async function* () {
       try {
         while (!signal?.aborted) {
-          if (lines.length > 0) yield lines.splice(0);
+          while (lines.length > 0) yield lines.splice(0);
           await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {

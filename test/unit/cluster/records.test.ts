@@ -33,6 +33,21 @@ describe('Records', () => {
     expect(other).to.deep.equal({ ...one, namespace: 'team-a', uid: 'uid-team-a' });
   });
 
+  it('of Secrets with a long annotation share the other parts', () => {
+    const long = (namespace: string): KubeObject => {
+      const { metadata, ...rest } = secret(namespace);
+      const annotations = { ...metadata.annotations, 'regcred.dev/secret-metadata': 'annotations:note', note: 'n'.repeat(4000) };
+      return { ...rest, metadata: { ...metadata, annotations } };
+    };
+    const [one, other] = [readSecret(long('shop')), readSecret(long('team-a'))];
+    for (const part of ['labels', 'owners'] as const) expect(other[part], part).to.equal(one[part]);
+    expect(other.annotations).to.deep.equal({
+      'regcred.dev/credential': 'acme',
+      'regcred.dev/secret-metadata': 'annotations:note',
+      note: 'n'.repeat(4000),
+    });
+  });
+
   it('of accounts share equal lists, and keep lists that differ', () => {
     const account = (names: object[]): KubeObject => ({
       metadata: { namespace: 'shop', name: 'default', uid: 'uid', resourceVersion: '1' },

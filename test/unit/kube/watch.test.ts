@@ -17,12 +17,15 @@ const line = (type: string, object: object) => `${JSON.stringify({ type, object 
 const bookmark = (version: string) => line('BOOKMARK', { metadata: { resourceVersion: version } });
 const failure = (code: number, reason: string, message: string) => line('ERROR', { kind: 'Status', code, reason, message });
 
+/** Whether a watch delivers all its chunks together. */
+let isAtOnce = false;
+
 /** A watch that delivers these chunks, and then ends, is cut or stays open. */
 const brings =
   (chunks: readonly string[], then: 'ends' | 'is cut' | 'stays open' = 'stays open'): Answer =>
   (response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
-    for (const chunk of chunks) response.write(chunk);
+    for (const chunk of isAtOnce ? [chunks.join('')] : chunks) response.write(chunk);
     if (then === 'ends') response.end();
     // Written out first: a cut would lose what is not sent yet.
     if (then === 'is cut') response.write('', () => response.destroy());
@@ -88,6 +91,7 @@ describe('The watch', () => {
     })();
   }
   afterEach(async () => {
+    isAtOnce = false;
     abort.abort();
     await ended;
     await kube.close();
@@ -222,10 +226,10 @@ describe('The watch', () => {
       asked: ['list', 'watch 10', 'list', 'watch 20'],
       waits: [0],
     },
-    'reports a line that is not JSON, and continues from the version before it': {
-      answers: [list('10', ['a']), brings(['<html>\n'], 'ends'), brings([bookmark('11')])],
-      events: [...listed, 'failed 0', 'seen 11'],
-      asked: ['list', 'watch 10', 'watch 10'],
+    'reports a line that is not JSON, and continues from the version before it, even if both arrive together': {
+      answers: [list('10', ['a']), brings([`${line('ADDED', object('b', '11'))}<html>\n`], 'ends'), brings([bookmark('12')])],
+      events: [...listed, 'applied b', 'failed 0', 'seen 12'],
+      asked: ['list', 'watch 10', 'watch 11'],
       waits: [0],
     },
   };
@@ -369,11 +373,13 @@ describe('The watch', () => {
       },
     };
     for (const [what, { answers, waits = [], target, ...want }] of Object.entries(streams)) {
-      it(what, async () => {
-        await follow(answers, target, 1, undefined, true);
-        await soon('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want));
-        expect(attempts).to.deep.equal(waits);
-      });
+      for (const arrives of ['in parts', 'at once'] as const)
+        it(`${what}, if it arrives ${arrives}`, async () => {
+          isAtOnce = arrives === 'at once';
+          await follow(answers, target, 1, undefined, true);
+          await soon('everything has happened', () => expect({ events, asked: asked() }).to.deep.equal(want));
+          expect(attempts).to.deep.equal(waits);
+        });
     }
 
     it('takes a stream for broken whose list does not end although objects change, and lists in pages', async () => {

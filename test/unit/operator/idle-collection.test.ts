@@ -39,12 +39,23 @@ describe('The collection of garbage after much work', () => {
     expect(collections).to.equal(0);
   });
 
-  it('does not happen after the end', () => {
-    idle.worked(10_000);
-    idle.end();
-    mock.timers.tick(3_600_000);
-    expect(collections).to.equal(0);
-  });
+  const endings: Record<string, () => void> = {
+    'after the end': () => {
+      idle.worked(10_000);
+      idle.end();
+    },
+    'for work that is reported after the end': () => {
+      idle.end();
+      idle.worked(10_000);
+    },
+  };
+  for (const [what, work] of Object.entries(endings)) {
+    it(`does not happen ${what}`, () => {
+      work();
+      mock.timers.tick(3_600_000);
+      expect(collections).to.equal(0);
+    });
+  }
 });
 
 describe('Garbage', () => {
