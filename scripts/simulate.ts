@@ -220,7 +220,7 @@ await step('a ServiceAccount listed', count.namespaces, () =>
   ),
 );
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error };
-await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, () => {
+function lead(): void {
   const metrics = { reconciled() {}, reconcileFailed() {}, podRecovered() {}, registryChecked() {}, tokenFetched() {} };
   const settings = { isVerificationOn: false, expiryWarningMs: 0, isNamespacedOn: true };
   const ask = () => Promise.reject(new Error('no registry is asked'));
@@ -228,7 +228,10 @@ await step('a placement (all of them, from nothing)', count.namespaces * count.c
   const options = { observed, fetchToken, kube: server, fence() {}, concurrency: 32, cleanupTimeoutMs: 60_000 };
   term = new LeaderTerm({ ...options, settings, ask, metrics, log: quiet, worked: () => {} });
   term.begin();
-});
+}
+await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, lead);
+await term?.end();
+await step('a placement that a new leader finds as desired', count.namespaces * count.credentials, lead);
 await step(`a new namespace (${count.credentials} placements)`, 100, () => {
   for (let n = 0; n < 100; n++) {
     applied(stores.namespaces, namespacesTarget, object(`team-new-${n}`));
