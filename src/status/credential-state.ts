@@ -1,4 +1,4 @@
-import { type CredentialRef, credentialId } from '../api/credential-ref.ts';
+import type { CredentialRef } from '../api/credential-ref.ts';
 import type { Problem } from '../api/reasons.ts';
 import type { CredentialMemory } from '../plan/checks/credential-memory.ts';
 import type { Intent } from '../plan/placement/intent.ts';
@@ -48,29 +48,38 @@ export class CredentialState {
   }
 }
 
+/** What is known about one credential. */
+interface Known {
+  state?: CredentialState;
+  /** The desired state as the credential's reconciler last decided it. */
+  intent?: Intent;
+}
+
 /** What one leader term knows about every credential. */
 export class CredentialStates {
-  readonly #states = new Map<string, CredentialState>();
-  readonly #intents = new Map<string, Intent>();
+  /** By namespace of the credential ('' for cluster-scoped ones) and name. Looked up for each placement, so without building a key. */
+  readonly #known = new Map<string, Map<string, Known>>();
   readonly injection = new InjectionProgress();
-  /** The same by the namespace of the credential; '' for cluster-scoped ones. */
-  readonly #byHome = new Map<string, Map<string, Intent>>();
   /** By Secret name: how many intents have it. */
   readonly #namesakes = new Map<string, number>();
   /** By namespace: the other namespaces whose credentials had something to do there in this term. */
   readonly #homesSeen = new Map<string, Set<string>>();
 
-  stateOf(credential: CredentialRef): CredentialState | undefined {
-    return this.#states.get(credentialId(credential));
+  stateOf({ namespace, name }: CredentialRef): CredentialState | undefined {
+    return this.#known.get(namespace)?.get(name)?.state;
   }
 
-  /** The desired state as the credential's reconciler last decided it; undefined before the first decision. */
-  intentOf(credential: CredentialRef): Intent | undefined {
-    return this.#intents.get(credentialId(credential));
+  /** Undefined before the first decision. */
+  intentOf({ namespace, name }: CredentialRef): Intent | undefined {
+    return this.#known.get(namespace)?.get(name)?.intent;
   }
 
-  intents(): Iterable<Intent> {
-    return this.#intents.values();
+  *intents(): Iterable<Intent> {
+    for (const home of this.#known.keys()) yield* this.#intentsIn(home);
+  }
+
+  *#intentsIn(home: string): Iterable<Intent> {
+    for (const { intent } of this.#known.get(home)?.values() ?? []) if (intent) yield intent;
   }
 
   /**
@@ -78,7 +87,7 @@ export class CredentialStates {
    * longer accepted is removed and no longer counted.
    */
   *intentsConcerning(namespace: string, homes: Iterable<string>): Iterable<Intent> {
-    for (const home of new Set([...homes, ...(this.#homesSeen.get(namespace) ?? [])])) yield* this.#byHome.get(home)?.values() ?? [];
+    for (const home of new Set([...homes, ...(this.#homesSeen.get(namespace) ?? [])])) yield* this.#intentsIn(home);
   }
 
   /** Whether another credential has the same Secret name, in any namespace. The intent must be the one that is set. */
@@ -100,37 +109,40 @@ export class CredentialStates {
   }
 
   get hasIntents(): boolean {
-    return this.#intents.size > 0;
+    return this.#namesakes.size > 0;
   }
 
   *entries(): Iterable<readonly [Intent, CredentialState]> {
-    for (const [id, intent] of this.#intents) {
-      const state = this.#states.get(id);
-      if (state) yield [intent, state];
-    }
+    for (const known of this.#known.values()) for (const { intent, state } of known.values()) if (intent && state) yield [intent, state];
   }
 
   setState(credential: CredentialRef, state: CredentialState): CredentialState {
-    this.#states.set(credentialId(credential), state);
+    this.#of(credential).state = state;
     return state;
   }
 
   setIntent(intent: Intent): void {
-    this.#countName(this.intentOf(intent), -1);
+    const known = this.#of(intent);
+    this.#countName(known.intent, -1);
     this.#countName(intent, 1);
-    this.#intents.set(credentialId(intent), intent);
-    const { namespace } = intent;
-    this.#byHome.set(namespace, (this.#byHome.get(namespace) ?? new Map<string, Intent>()).set(credentialId(intent), intent));
+    known.intent = intent;
   }
 
   /** Forgets a credential. Returns whether it had an intent. */
-  delete(credential: CredentialRef): boolean {
-    const id = credentialId(credential);
-    this.#countName(this.intentOf(credential), -1);
-    const ofHome = this.#byHome.get(credential.namespace);
-    ofHome?.delete(id);
-    if (ofHome?.size === 0) this.#byHome.delete(credential.namespace);
-    this.#states.delete(id);
-    return this.#intents.delete(id);
+  delete({ namespace, name }: CredentialRef): boolean {
+    const ofHome = this.#known.get(namespace);
+    const intent = ofHome?.get(name)?.intent;
+    this.#countName(intent, -1);
+    ofHome?.delete(name);
+    if (ofHome?.size === 0) this.#known.delete(namespace);
+    return intent !== undefined;
+  }
+
+  #of({ namespace, name }: CredentialRef): Known {
+    const ofHome = this.#known.get(namespace) ?? new Map<string, Known>();
+    this.#known.set(namespace, ofHome);
+    const known = ofHome.get(name) ?? {};
+    ofHome.set(name, known);
+    return known;
   }
 }
