@@ -18,6 +18,12 @@ const LONG_WAIT_MS = 150;
 /** A run that takes longer is slow. Often an admission webhook delays the API server's answer. */
 const SLOW_AFTER_MS = 1000;
 
+/**
+ * How many keys start in one turn of the event loop. A run that writes nothing ends in the turn in which it began, so thousands of them would hold
+ * up the events of watches, which bring urgent keys. These many take about two milliseconds.
+ */
+const STARTS_PER_TURN = 100;
+
 /** How many keys of slow groups run at once, beside `width`. The number is limited, because each slow run is an open request. */
 const SLOW_GROUPS_WIDTH = 8;
 
@@ -66,6 +72,8 @@ export class WorkQueue<K> {
   #pause: NodeJS.Timeout | undefined;
   #pauseEndsAt = Number.NEGATIVE_INFINITY;
   #idle: (() => void)[] = [];
+  /** How many keys have started in this turn of the event loop. */
+  #started = 0;
   /** Whether keys of fan-outs, and those after them, must wait. */
   #isHeld = false;
 
@@ -147,7 +155,7 @@ export class WorkQueue<K> {
   }
 
   #pump(): void {
-    while (this.#state === 'open' && this.#pause === undefined) {
+    while (this.#state === 'open' && this.#pause === undefined && this.#started < STARTS_PER_TURN) {
       const next = this.#next();
       if (next && this.#count.normal < this.#options.width) void this.#start(next, 'normal');
       else {
@@ -157,6 +165,11 @@ export class WorkQueue<K> {
         void this.#start(ofSlowGroup, 'slowGroup');
       }
     }
+  }
+
+  #nextTurn(): void {
+    this.#started = 0;
+    this.#pump();
   }
 
   /** The first waiting key outside of the slow groups. It stays in the queue. */
@@ -208,6 +221,7 @@ export class WorkQueue<K> {
 
   async #start({ key, priority }: Entry<K>, slot: Slot): Promise<void> {
     const id = this.#options.idOf(key);
+    if (this.#started++ === 0) setImmediate(() => this.#nextTurn());
     this.#waiting.delete(id);
     this.#running.set(id, undefined);
     this.#count[slot]++;

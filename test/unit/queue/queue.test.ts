@@ -71,6 +71,20 @@ describe('The work queue', () => {
     expect(queue.depth).to.equal(0);
   });
 
+  it('lets other events through between keys that end at once, and an urgent key before the rest of them', async () => {
+    const started: string[] = [];
+    const queue = new WorkQueue<string>({ idOf: (key) => key, groupOf: () => undefined, width: 32 });
+    queue.open(async (key) => void started.push(key));
+    for (let n = 0; n < 1000; n++) queue.add(`later ${n}`, fanOut);
+    await turn();
+    expect(started.length).to.be.within(32, 200);
+    queue.add('urgent', now);
+    await turn();
+    expect(started.indexOf('urgent')).to.be.within(32, 200);
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(started).to.have.length(1001);
+  });
+
   it('treats keys with the same id as one, and starts nothing until it is opened', async () => {
     const started: { id: string; note: number }[] = [];
     const queue = new WorkQueue<{ id: string; note: number }>({ idOf: ({ id }) => id, groupOf: ({ id }) => id, width: 1 });
