@@ -20,9 +20,10 @@ export function followLevelFile(log: Log & { level: string }, configured: LogLev
     }
     ignored = invalid;
     if (level !== log.level) changeLevel(log, level);
+    // After this read: of two reads at once, the older one may end last.
+    setTimeout(() => void look(), intervalMs).unref();
   };
   void look();
-  setInterval(() => void look(), intervalMs).unref();
 }
 
 const levelIn = (text: string): LogLevel | undefined => LOG_LEVELS.find((level) => level === text.trim());
