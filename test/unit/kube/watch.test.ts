@@ -400,7 +400,7 @@ describe('The watch', () => {
       kube.open = (path, call) =>
         call.query?.sendInitialEvents ? Promise.reject(new KubeError(cause.message, 0, undefined, undefined, { cause })) : open(path, call);
       await soon('it has listed', () => expect(events).to.deep.equal(['init', 'failed 0', ...listed]));
-      expect(asked()).to.deep.equal(['list', 'watch 10']);
+      await soon('it watches', () => expect(asked()).to.deep.equal(['list', 'watch 10']));
     });
 
     it('requests the selected objects in their latest state', async () => {
