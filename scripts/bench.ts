@@ -8,7 +8,7 @@ import { Arena } from './bench/arena.ts';
 import { type Compared, compare, linesOf, PARTS, type Part, worseBy } from './bench/compare.ts';
 import { type Figures, measure, type Rounds } from './bench/measure.ts';
 import { plot } from './bench/plot.ts';
-import { type BenchRun, withTable } from './bench/table.ts';
+import { type BenchRun, inOrder, withTable } from './bench/table.ts';
 import { judge, judgeFlatness, type Row } from './bench/targets.ts';
 import { Screen } from './quickstart/screen.ts';
 
@@ -86,7 +86,10 @@ const machine = {
   node: process.version,
   kubernetes,
 };
-writeFileSync(options.json, `${JSON.stringify({ date: new Date().toISOString(), machine, figures: all }, null, 2)}\n`);
+writeFileSync(
+  options.json,
+  `${JSON.stringify({ date: new Date().toISOString(), machine, rounds: options.rounds, figures: all }, null, 2)}\n`,
+);
 screen.line(`\nThe figures are in ${options.json}.`);
 const missed = rows.filter(({ met }) => met === false).length;
 if (missed > 0) {
@@ -106,7 +109,7 @@ function show(title: string, judged: readonly Row[]): void {
 function writeDocs(runs: readonly BenchRun[]): void {
   const page = 'docs/performance.md';
   writeFileSync(page, withTable(readFileSync(page, 'utf8'), runs));
-  writeFileSync('docs/performance.svg', plot(runs.flatMap(({ figures }) => figures)));
+  writeFileSync('docs/performance.svg', plot(inOrder(runs)));
 }
 
 /** The exit code. */

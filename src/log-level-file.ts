@@ -9,10 +9,16 @@ import { LOG_LEVELS, type Log, type LogLevel } from './log.ts';
 const INTERVAL_MS = 2000;
 
 /** Sets the level as the file says, from now on until the process ends. While the file does not exist or is empty, `configured` counts. */
-export function followLevelFile(log: Log & { level: string }, configured: LogLevel, file: string, intervalMs = INTERVAL_MS): void {
+export function followLevelFile(
+  log: Log & { level: string },
+  configured: LogLevel,
+  file: string,
+  intervalMs = INTERVAL_MS,
+  read = (path: string) => readFile(path, 'utf8'),
+): void {
   let ignored: string | undefined;
   const look = async () => {
-    const text = await readFile(file, 'utf8').catch(() => '');
+    const text = await read(file).catch(() => '');
     const level = levelIn(text) ?? configured;
     const invalid = levelIn(text) === undefined && text.trim() !== '' ? text : undefined;
     if (invalid !== undefined && invalid !== ignored) {
@@ -20,7 +26,7 @@ export function followLevelFile(log: Log & { level: string }, configured: LogLev
     }
     ignored = invalid;
     if (level !== log.level) changeLevel(log, level);
-    // After this read: of two reads at once, the older one may end last.
+    // Only after this read: of two reads at once, the older one could end last and set the old level.
     setTimeout(() => void look(), intervalMs).unref();
   };
   void look();

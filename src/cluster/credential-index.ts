@@ -19,11 +19,11 @@ export const namespaceStore = (
     return tenant ? [tenant.value] : [];
   });
 
-/** One kind of credential, findable by uid, by the name of its Secrets and by each of its sources. */
+/** One kind of credential, findable by uid and by each of its sources, and a cluster-scoped one by the name of its Secrets. */
 export const credentialStore = (onChange: (before: CredentialRecord | undefined, after: CredentialRecord | undefined) => void) =>
   new Store<CredentialRecord>(onChange, (credential) => [
     byUid(credential.uid),
-    bySecretName(secretNameOf(credential)),
+    ...(isNamespaced(credential) ? [] : [bySecretName(secretNameOf(credential))]),
     ...sourcesOf(credential.spec).map(bySource),
   ]);
 

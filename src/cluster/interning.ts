@@ -1,7 +1,7 @@
 /** The largest number of remembered values. */
 const MAX_VALUES = 1000;
 
-/** Of a value with longer JSON, each field is remembered by itself, and a longer text not at all. */
+/** Longer objects are remembered field by field. Longer lists and texts are not remembered. */
 const MAX_JSON_LENGTH = 2000;
 
 const known = new Map<string, unknown>();
@@ -11,6 +11,7 @@ const known = new Map<string, unknown>();
  * halves the memory of a record.
  */
 export function interned<T>(value: T): T {
+  if (value === undefined) return value;
   const key = JSON.stringify(value);
   if (key.length > MAX_JSON_LENGTH) return withInternedFields(value);
   if (known.size >= MAX_VALUES) known.clear();

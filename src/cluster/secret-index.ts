@@ -159,7 +159,7 @@ const MAX_RECORDED_WATCHES = 10;
 
 const isSecretName = (name: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
 
-/** The records in a namespace. Skips watches without records, which most are. */
+/** The records in a namespace. Most watches have no records, so this skips those. */
 function recordsIn(named: NamedSecrets, namespace: string): Iterable<SecretRecord>[] {
   const all: Iterable<SecretRecord>[] = [];
   for (const group of ['', namespace]) for (const view of named.views(group)) if (view.size > 0) all.push(view.in(namespace));

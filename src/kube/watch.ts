@@ -212,7 +212,7 @@ function* listedBy<R>(lines: readonly WatchLine[], target: WatchTarget<R>): Iter
   if (records.length > 0) yield { type: 'listed', records };
 }
 
-/** The lines that were read already, then the rest. Who opened the stream closes it. */
+/** The lines that were read already, then the rest. The function that opened the stream closes it. */
 async function* continued(read: readonly WatchLine[], lines: Lines): Lines {
   yield read;
   yield* lines;

@@ -126,8 +126,7 @@ export class LeaderTerm {
       states.stateOf(ref)?.fannedOut !== undefined || observed.credentials.get(ref.namespace, ref.name) === undefined;
     this.#observed = observed;
     this.#run = withFaultBarrier(async (key, signal) => {
-      options.worked();
-      const requeue = await run(key, signal);
+      const requeue = await run(key, signal).finally(options.worked);
       if (key.kind === 'credential' && isDecided(key.credential)) this.#startHold?.decided(key.credential);
       return requeue;
     }, options);

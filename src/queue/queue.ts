@@ -19,8 +19,8 @@ const LONG_WAIT_MS = 150;
 const SLOW_AFTER_MS = 1000;
 
 /**
- * How many keys start in one turn of the event loop. A run that writes nothing ends in the turn in which it began, so thousands of them would hold
- * up the events of watches, which bring urgent keys. These many take about two milliseconds.
+ * How many keys start before other events get a turn of the event loop. A run that writes nothing ends at once, so thousands of them would hold
+ * up the events of watches, which bring urgent keys. These many take a few milliseconds. Keys of slow groups do not wait for this: they are few.
  */
 const STARTS_PER_TURN = 100;
 
@@ -155,8 +155,8 @@ export class WorkQueue<K> {
   }
 
   #pump(): void {
-    while (this.#state === 'open' && this.#pause === undefined && this.#started < STARTS_PER_TURN) {
-      const next = this.#next();
+    while (this.#state === 'open' && this.#pause === undefined) {
+      const next = this.#started < STARTS_PER_TURN ? this.#next() : undefined;
       if (next && this.#count.normal < this.#options.width) void this.#start(next, 'normal');
       else {
         if (next) this.#stopSlowest();

@@ -57,7 +57,7 @@ interface Known {
 
 /** What one leader term knows about every credential. */
 export class CredentialStates {
-  /** By namespace of the credential ('' for cluster-scoped ones) and name. Looked up for each placement, so without building a key. */
+  /** By namespace of the credential ('' for cluster-scoped ones) and name. Every placement looks here, and a text as key would cost an allocation. */
   readonly #known = new Map<string, Map<string, Known>>();
   readonly injection = new InjectionProgress();
   /** By Secret name: how many intents have it. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { followLevelFile } from '../../src/log-level-file.ts';
 import { soon } from '../support/eventually.ts';
@@ -29,6 +30,22 @@ describe('The file with the level of the log', () => {
     rmSync(file);
     await soon('the level is the configured one', () => expect(log.level).to.equal('info'));
     expect(log.lines).to.deep.equal(Array(3).fill('The level of the log changed.'));
+  });
+
+  it('is not read twice at once, because the older of two reads could end last', async () => {
+    const log = Object.assign(recordingLog(), { level: 'info' });
+    let reads = 0;
+    let underWay = 0;
+    let most = 0;
+    followLevelFile(log, 'info', 'level', 1, async () => {
+      most = Math.max(most, ++underWay);
+      await delay(20);
+      underWay--;
+      reads++;
+      return 'debug';
+    });
+    await soon('it was read three times', () => expect(reads).to.be.at.least(3));
+    expect(most).to.equal(1);
   });
 
   it('is ignored while it holds anything else, and one line says so', async () => {

@@ -226,7 +226,13 @@ describe('The watch', () => {
       asked: ['list', 'watch 10', 'list', 'watch 20'],
       waits: [0],
     },
-    'reports a line that is not JSON, and continues from the version before it, even if both arrive together': {
+    'reports a line that is not JSON, and continues from the version before it': {
+      answers: [list('10', ['a']), brings(['<html>\n'], 'ends'), brings([bookmark('11')])],
+      events: [...listed, 'failed 0', 'seen 11'],
+      asked: ['list', 'watch 10', 'watch 10'],
+      waits: [0],
+    },
+    'reports a line that is not JSON after it has delivered those that arrived with it': {
       answers: [list('10', ['a']), brings([`${line('ADDED', object('b', '11'))}<html>\n`], 'ends'), brings([bookmark('12')])],
       events: [...listed, 'applied b', 'failed 0', 'seen 12'],
       asked: ['list', 'watch 10', 'watch 11'],

@@ -22,14 +22,14 @@ describe('RegistryCredentials with the same secretName', () => {
     expect(term.enqueued).to.include('secret beta shop');
   });
 
-  it('fan out to nobody else', async () => {
-    const term = await withSameName();
+  it('fan out to no credential with another name', async () => {
+    const term = await withSameName('gamma');
     term.given.credential('beta', { secretName: 'other', namespaces: { names: ['shop'] } });
     await term.decide('beta');
     await work(term);
     term.given.source('sample-password-2');
     await term.decide();
-    expect(term.enqueued).to.deep.equal(['secret acme shop']);
+    expect(term.enqueued).to.deep.equal(['secret acme shop', 'secret gamma shop']);
   });
 
   it('report the one that goes first, also after its status was written', async () => {
