@@ -6,11 +6,10 @@ import { connect, expectGone } from '../../test/support/api.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/controlplane.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { install, type OperatorProcess, operatorKubeconfig, startOperator } from '../../test/support/operator.ts';
-import { AuditLog } from './audit.ts';
+import { AuditLog, SYSTEM } from './audit.ts';
 import { inParallel } from './parallel.ts';
 
 const CREDENTIALS = '/apis/regcred.dev/v1alpha1/registrycredentials';
-const SYSTEM = 'regcred-system';
 const LONG_MS = 600_000;
 
 interface CredentialList {

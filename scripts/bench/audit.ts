@@ -1,5 +1,8 @@
 import { type Audited, endOf, isWrite, readAudited } from '../../test/support/audit.ts';
 
+/** Where the operator runs, with its sources and its memory. */
+export const SYSTEM = 'regcred-system';
+
 /** Reads the audit log of the API server incrementally. Omits the requests for the Lease. */
 export class AuditLog {
   readonly #file: string;
@@ -25,8 +28,9 @@ export class AuditLog {
   }
 }
 
+/** Whether it writes a Secret or a ServiceAccount of a namespace. The operator's memory of a credential is a Secret, too, in its own namespace. */
 export const isPlacement = (request: Audited) =>
-  (request.resource === 'secrets' || request.resource === 'serviceaccounts') && isWrite(request);
+  request.namespace !== SYSTEM && (request.resource === 'secrets' || request.resource === 'serviceaccounts') && isWrite(request);
 
 /** The time from the arrival of the first request to the last response, in milliseconds. */
 export function phaseMs(requests: readonly Audited[]): number {
