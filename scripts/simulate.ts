@@ -220,7 +220,7 @@ await step('a ServiceAccount listed', count.namespaces, () =>
   ),
 );
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error };
-function lead(): void {
+function startTerm(): void {
   const metrics = { reconciled() {}, reconcileFailed() {}, podRecovered() {}, registryChecked() {}, tokenFetched() {} };
   const settings = { isVerificationOn: false, expiryWarningMs: 0, isNamespacedOn: true };
   const ask = () => Promise.reject(new Error('no registry is asked'));
@@ -230,13 +230,13 @@ function lead(): void {
   term.begin();
 }
 /** Also forgets the term, so that its memory does not count for the next step. */
-async function unlead(): Promise<void> {
+async function endTerm(): Promise<void> {
   await term?.end();
   term = undefined;
 }
-await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, lead);
-await unlead();
-await step('a placement that a new leader finds as desired', count.namespaces * count.credentials, lead);
+await step('a placement (all of them, from nothing)', count.namespaces * count.credentials, startTerm);
+await endTerm();
+await step('a placement that a new leader finds as desired', count.namespaces * count.credentials, startTerm);
 await step(`a new namespace (${count.credentials} placements)`, 100, () => {
   for (let n = 0; n < 100; n++) {
     applied(stores.namespaces, namespacesTarget, object(`team-new-${n}`));
@@ -286,4 +286,4 @@ const { rss, heapUsed } = process.memoryUsage();
 process.stdout.write(
   `\n${stores.managed.size} Secrets in ${stores.namespaces.size} namespaces: heap ${mib(heapUsed)} MiB, resident ${mib(rss)} MiB.\n`,
 );
-await unlead();
+await endTerm();

@@ -39,7 +39,7 @@ async function soak(world: World, lastsMs: number): Promise<number> {
   const passing: string[] = [];
   const samples: Sample[] = [];
   const begun = performance.now();
-  const minutes = () => Math.round((performance.now() - begun) / 60_000);
+  const minutesSoFar = () => Math.round((performance.now() - begun) / 60_000);
   let counted = world.mark();
   let writes = 0;
   let changes = 0;
@@ -57,14 +57,14 @@ async function soak(world: World, lastsMs: number): Promise<number> {
     if (performance.now() - begun > (samples.length * lastsMs) / SAMPLES) {
       const sample = sampleOf(replica.pid);
       samples.push(sample);
-      console.log(`after ${minutes()} minutes: ${sample.mebibytes} MiB, ${sample.handles} open files and connections`);
+      console.log(`after ${minutesSoFar()} minutes: ${sample.mebibytes} MiB, ${sample.handles} open files and connections`);
     }
     await delay(Math.max(0, due - performance.now()));
   }
   await check();
   const { before, after, problems } = verdictOf(samples);
   console.log(
-    `${minutes()} minutes, ${changes} changes, ${writes} writes of the operator; longest until everything was right: ${row.longestRecoveryMs} ms`,
+    `${minutesSoFar()} minutes, ${changes} changes, ${writes} writes of the operator; longest until everything was right: ${row.longestRecoveryMs} ms`,
   );
   console.log(`memory: ${before.mebibytes} MiB in the second quarter, ${after.mebibytes} MiB in the last one`);
   console.log(`open files and connections: ${before.handles}, ${after.handles}`);
