@@ -37,6 +37,19 @@ export interface WatchSettings {
   readonly tenantLabel: string | undefined;
 }
 
+/** What the watches of the lifetime have listed once. */
+export interface Listed {
+  /** The credentials of both kinds, and the namespaces. */
+  readonly credentials: Promise<unknown>;
+  readonly all: Promise<unknown>;
+}
+
+/** The observed cluster for one leader term, with watches that start and stop during the term. `stop` ends all of them. */
+export interface TermWatches {
+  readonly observed: ObservedCluster;
+  readonly stop: () => void;
+}
+
 /** The watches of the whole lifetime and those of one leader term. A replica that does not lead watches too, so that a takeover is quick. */
 export class ClusterWatches {
   readonly #context: FollowContext;
@@ -69,12 +82,15 @@ export class ClusterWatches {
     this.#podPolicy = new PodPolicy({ ...context, retryMs }, dispatcher.allCredentials);
   }
 
-  /** Starts the watches of the lifetime. Resolves when each of them has listed once. */
-  async start(signal: AbortSignal): Promise<void> {
-    await Promise.all([
+  /** Starts the watches of the lifetime. */
+  start(signal: AbortSignal): Listed {
+    const credentials = Promise.all([
       this.#follow(credentialsTarget, this.credentials.clusterScoped, signal),
       this.#followNamespaced(signal),
       this.#follow(namespacesTarget, this.namespaces, signal),
+    ]);
+    const all = Promise.all([
+      credentials,
       this.#follow(accountsTarget, this.#accounts, signal),
       this.#podPolicy.follow(signal),
       this.#followRules(signal),
@@ -82,6 +98,7 @@ export class ClusterWatches {
       this.#followOptional(tokenSecretsTarget(this.#stateNamespace), this.#tokenSecrets, signal),
       ...(this.#sourceNamespaces ? [] : [this.#follow(managedSecretsTarget, this.#managed, signal)]),
     ]);
+    return { credentials, all };
   }
 
   /** The number of ServiceAccounts and managed Secrets. */
@@ -103,8 +120,7 @@ export class ClusterWatches {
     );
   }
 
-  /** The observed cluster for one leader term, with watches that start and stop during the term. `stop` ends all of them. */
-  forTerm(): { readonly observed: ObservedCluster; readonly stop: () => void } {
+  forTerm(): TermWatches {
     const { watchState, secret, source, pod } = this.#dispatcher;
     const named = new WatchSet(this.#context, {
       targetOf: this.#sourceNamespaces ? namedSecretsTarget : unmanagedSecretsTarget,

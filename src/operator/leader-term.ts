@@ -132,10 +132,12 @@ export class LeaderTerm {
     }, options);
   }
 
-  begin(): void {
+  /** @param watched the keys of credentials whose watches have started already. Some may no longer exist. */
+  begin(watched: readonly Key[] = []): void {
     this.#queue.hold();
     this.#startHold = new StartHold(this.#observed.credentials.all(), () => this.#queue.release());
     this.triggers.all();
+    this.triggers.watchState(watched);
     this.#queue.open(this.#run);
     this.#tokenQueue.open(this.#run);
     this.#checks.begin();

@@ -14,9 +14,11 @@ import { Timeline } from '../kube/timeline.ts';
 import type { Log } from '../log.ts';
 import { type Metrics, makeMetrics } from '../metrics.ts';
 import { backoffMs } from '../queue/backoff.ts';
+import type { Key } from '../queue/keys.ts';
+import { watchAhead } from '../reconcile/credential-watches.ts';
 import type { AskRegistry } from '../reconcile/registry-checks.ts';
 import { askRegistries, type RegistrySurroundings } from './ask-registries.ts';
-import { ClusterWatches } from './cluster-watches.ts';
+import { ClusterWatches, type Listed, type TermWatches } from './cluster-watches.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { notHealthy } from './health.ts';
 import { collectGarbage, IdleCollection } from './idle-collection.ts';
@@ -113,8 +115,9 @@ export class RegistryCredentialOperator extends Operator {
     await this.#reachCluster();
     if (this.#ended.signal.aborted) return;
     const { signal } = this.#ended;
-    const synced = this.#watches.start(signal).then(() => this.#idleCollection.worked(this.#watches.listedObjects));
-    this.#leading = this.#lead(synced, signal);
+    const listed = this.#watches.start(signal);
+    void listed.all.then(() => this.#idleCollection.worked(this.#watches.listedObjects));
+    this.#leading = this.#lead(listed, signal);
   }
 
   /** Finishes the writes under way, releases the Lease, and closes everything. */
@@ -130,26 +133,26 @@ export class RegistryCredentialOperator extends Operator {
   }
 
   /** Runs one leader term after the other, each while this replica holds the Lease. */
-  async #lead(synced: Promise<void>, signal: AbortSignal): Promise<void> {
+  async #lead(listed: Listed, signal: AbortSignal): Promise<void> {
     const { leaderElect } = this.#config;
     while (!signal.aborted) {
       if (leaderElect && !(await isAcquired(this.#lease, signal))) return;
       const lost = leaderElect ? this.#lease.keep(signal) : aborted(signal);
-      await Promise.race([synced, lost]);
-      if (signal.aborted || (leaderElect && !this.#lease.isHeld)) continue;
-      const { credentials, namespaces } = this.#watches;
-      this.#log.info('This replica leads.', {
-        identity: this.#identity.name,
-        credentials: credentials.size,
-        namespaces: namespaces.size,
-      });
-      await this.#serveTerm(lost);
-      if (!signal.aborted) this.#log.warn('Lost the Lease; waiting to acquire it again.', { identity: this.#identity.name });
+      const isLost = () => signal.aborted || (leaderElect && !this.#lease.isHeld);
+      const watches = this.#watches.forTerm();
+      await Promise.race([listed.credentials, lost]);
+      // The Secrets may take longer to list.
+      const watched = isLost() ? [] : watchAhead(watches.observed, this.#config.tenants.isNamespacedOn);
+      await Promise.race([listed.all, lost]);
+      if (!isLost()) await this.#serveTerm(watches, watched, lost);
+      // Also the watches that a key has started while the term ended.
+      watches.stop();
     }
   }
 
-  async #serveTerm(lost: Promise<void>): Promise<void> {
-    const { observed, stop } = this.#watches.forTerm();
+  async #serveTerm({ observed, stop }: TermWatches, watched: readonly Key[], lost: Promise<void>): Promise<void> {
+    const { credentials, namespaces } = this.#watches;
+    this.#log.info('This replica leads.', { identity: this.#identity.name, credentials: credentials.size, namespaces: namespaces.size });
     const term = new LeaderTerm({
       observed,
       kube: this.#kube,
@@ -165,12 +168,13 @@ export class RegistryCredentialOperator extends Operator {
     });
     this.#term = term;
     this.#dispatcher.connect(term.triggers);
-    term.begin();
+    term.begin(watched);
     await lost;
     this.#term = undefined;
     this.#dispatcher.connect(undefined);
     stop();
     await term.end();
+    if (!this.#ended.signal.aborted) this.#log.warn('Lost the Lease; waiting to acquire it again.', { identity: this.#identity.name });
   }
 
   /** A replica that was frozen while another took over must not write when it wakes up. */

@@ -1,7 +1,11 @@
 import { Lane } from './lane.ts';
 
-/** Keys with the lowest number run first: work that people wait for, then the keys of a fan-out, then retries after a long wait. */
-export const PRIORITY = { now: 0, fanOut: 1, retry: 2 } as const;
+/**
+ * Keys with the lowest number run first: references in the accounts of a namespace, other work that people wait for, the keys of a fan-out, retries
+ * after a long wait. The kubelet retries a missing Secret, but a pod that is admitted without the reference never gets it. The two urgent kinds
+ * take turns, so that neither waits for all keys of the other.
+ */
+export const PRIORITY = { references: 0, now: 1, fanOut: 2, retry: 3 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
 /** A run of a key asks for another run. */
@@ -58,7 +62,7 @@ export class WorkQueue<K> {
   #run: Run<K> | undefined;
   readonly #waiting = new Map<string, Entry<K>>();
   /** Ids in order of arrival. The queue skips an id that has moved to another lane or has already started. */
-  readonly #lanes: Record<Priority, Lane> = [new Lane(), new Lane(), new Lane()];
+  readonly #lanes: Record<Priority, Lane> = [new Lane(), new Lane(), new Lane(), new Lane()];
   readonly #slowLane = new Lane();
   /** By group: the ids whose last run was slow. */
   readonly #slowGroups = new Map<string, Set<string>>();
@@ -76,6 +80,8 @@ export class WorkQueue<K> {
   #started = 0;
   /** Whether keys of fan-outs, and those after them, must wait. */
   #isHeld = false;
+  /** The urgent priority whose turn it is. */
+  #turn: typeof PRIORITY.references | typeof PRIORITY.now = PRIORITY.references;
 
   constructor(options: QueueOptions<K>) {
     this.#options = options;
@@ -174,7 +180,8 @@ export class WorkQueue<K> {
 
   /** The first waiting key outside of the slow groups. It stays in the queue. */
   #next(): Entry<K> | undefined {
-    for (const priority of this.#isHeld ? [PRIORITY.now] : [PRIORITY.now, PRIORITY.fanOut, PRIORITY.retry]) {
+    const urgent = this.#turn === PRIORITY.references ? [PRIORITY.references, PRIORITY.now] : [PRIORITY.now, PRIORITY.references];
+    for (const priority of this.#isHeld ? urgent : [...urgent, PRIORITY.fanOut, PRIORITY.retry]) {
       const lane = this.#lanes[priority];
       for (let id = lane.first; id !== undefined; id = lane.first) {
         const entry = this.#waiting.get(id);
@@ -222,6 +229,7 @@ export class WorkQueue<K> {
   async #start({ key, priority }: Entry<K>, slot: Slot): Promise<void> {
     const id = this.#options.idOf(key);
     if (this.#started++ === 0) setImmediate(() => this.#nextTurn());
+    this.#turn = priority === PRIORITY.references ? PRIORITY.now : PRIORITY.references;
     this.#waiting.delete(id);
     this.#running.set(id, undefined);
     this.#count[slot]++;

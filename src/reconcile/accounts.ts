@@ -288,7 +288,9 @@ function nameOwners({ observed, states, drift, namespacesWithUnknownOwner }: Acc
       const owner = uid === undefined ? undefined : liveCredential(uid);
       if (owner) return states.intentOf(owner) ?? 'unknown';
       if (uid !== undefined) return 'retained';
-      if (areAllDecided({ observed, states }) || [...states.intents()].some(({ secretName }) => secretName === name)) return 'nobody';
+      const ofThatName = Array.from(states.entries()).filter(([{ secretName }]) => secretName === name);
+      const isListed = !ofThatName.some(([, { isWaitingForNames }]) => isWaitingForNames);
+      if (isListed && (ofThatName.length > 0 || areAllDecided({ observed, states }))) return 'nobody';
       namespacesWithUnknownOwner.add(namespace);
       return 'unknown';
     },

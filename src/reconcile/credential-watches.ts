@@ -1,4 +1,4 @@
-import { type CredentialRef, isNamespaced } from '../api/credential-ref.ts';
+import { type CredentialRef, isNamespaced, refOf } from '../api/credential-ref.ts';
 import { PENDING } from '../api/names.ts';
 import type { CredentialRecord } from '../api/records.ts';
 import type { ObservedCluster } from '../cluster/observed-cluster.ts';
@@ -7,37 +7,88 @@ import { sourcesOf } from '../plan/content/candidates.ts';
 import { redact } from '../plan/content/redact.ts';
 import type { SecretRef, SourceState } from '../plan/content/source.ts';
 import { secretNameOf, wantsPodRecovery } from '../plan/placement/intent.ts';
-import type { KeyOf } from '../queue/keys.ts';
+import { whyNotServed } from '../plan/targets/served.ts';
+import type { Key, KeyOf } from '../queue/keys.ts';
 import type { CredentialReconciler } from './credential-reconciler.ts';
 
 type Watches = Pick<CredentialReconciler, 'observed' | 'states' | 'podMemory'>;
+type WatchedFor = Pick<ObservedCluster, 'credentials' | 'sources' | 'sourceNamespaces'>;
 
-/** What is known about the Secrets under a credential's current and former names. */
+/**
+ * What is known about the Secrets under a credential's current and former names:
+ * - known: they are listed. During a deletion, a name whose watch failed counts as listed
+ * - later: they are not listed yet, but what is in place can be decided already
+ * - loading: nothing can be decided yet
+ */
 export interface Names {
-  /** True when the Secrets of all names are listed. During a deletion, a name whose watch failed counts as listed. */
-  readonly isKnown: boolean;
+  readonly state: 'known' | 'later' | 'loading';
   /** Why the Secrets under the current name are not listed. */
   readonly error: unknown;
+}
+
+/**
+ * Watches the sources of every credential that is in use, before it is decided. So they arrive while a longer list still does.
+ *
+ * @returns the keys of these credentials, which must run: one may be deleted before the term connects the triggers
+ */
+export function watchAhead(observed: WatchedFor, isNamespacedOn: boolean): Key[] {
+  const keys: Key[] = [];
+  for (const credential of observed.credentials.all()) {
+    const isServed = whyNotServed(credential, observed.credentials.in(credential.namespace), isNamespacedOn) === undefined;
+    if (credential.terminating || !isServed) continue;
+    const key = { kind: 'credential', credential: refOf(credential) } as const;
+    watchSources(observed, key, sourcesOf(credential.spec));
+    keys.push(key);
+  }
+  return keys;
 }
 
 /** Watches what the credential depends on: its sources, the Secrets of its names, and stuck pods if it has podRecovery. */
 export function keepWatches(watches: Watches, key: KeyOf<'credential'>, credential: CredentialRecord, isLeaving: boolean): Names {
   const { observed } = watches;
-  const sources = isLeaving ? [] : sourcesOf(credential.spec).filter(({ namespace }) => isSourceAllowed(observed, credential, namespace));
-  observed.sources.keepFor(key, sources.map(sourceKey));
+  watchSources(observed, key, isLeaving ? [] : sourcesOf(credential.spec));
   watchPods(watches, key, !isLeaving && wantsPodRecovery(credential));
   // Each key of a Secret watches the name in its own namespace.
-  if (isNamespaced(credential)) return { isKnown: true, error: undefined };
-  const formerNames = observed.secrets.formerNamesOf(credential);
-  observed.secrets.watchNames(key, [secretNameOf(credential), ...formerNames]);
+  if (isNamespaced(credential)) return { state: 'known', error: undefined };
+  if (!isLeaving && mayNamesComeLater(watches, credential)) return { state: 'later', error: undefined };
+  watchNames(observed, key, credential);
 
   const current = observed.secrets.watchOf(secretNameOf(credential));
-  const areFormerKnown = formerNames.every((name) => {
+  const areFormerKnown = observed.secrets.formerNamesOf(credential).every((name) => {
     const watch = observed.secrets.watchOf(name);
     return watch?.synced || watch?.error !== undefined;
   });
   const isCurrentKnown = current?.synced || (credential.terminating && current?.error !== undefined);
-  return { isKnown: (isCurrentKnown ?? false) && areFormerKnown, error: current?.synced ? undefined : current?.error };
+  const unknown = !isLeaving && stateOf(watches, credential)?.isWaitingForNames ? 'later' : 'loading';
+  return { state: isCurrentKnown && areFormerKnown ? 'known' : unknown, error: current?.synced ? undefined : current?.error };
+}
+
+/**
+ * Whether the first decision of a term comes before the other Secrets of the credential's name are listed. A Secret with the operator's label
+ * shows that no other one has its name, so what is in place can be decided. For each name the API server looks at every Secret of the cluster
+ * (docs/adr/0021-fan-outs.md).
+ */
+function mayNamesComeLater(watches: Watches, credential: CredentialRecord): boolean {
+  const { secrets } = watches.observed;
+  const isWatched = secrets.watchOf(secretNameOf(credential)) !== undefined;
+  if (isWatched || secrets.knowsWatchedNamesOnly || secrets.formerNamesOf(credential).length > 0) return false;
+  if (stateOf(watches, credential)?.fannedOut) return false;
+  for (const _ of secrets.ofCredential(credential.uid)) return true;
+  return false;
+}
+
+/** Undefined if the credential was created again since. */
+const stateOf = ({ states }: Watches, credential: CredentialRecord) =>
+  states.intentOf(credential)?.uid === credential.uid ? states.stateOf(credential) : undefined;
+
+function watchSources(observed: WatchedFor, key: KeyOf<'credential'>, refs: readonly SecretRef[]): void {
+  const allowed = refs.filter(({ namespace }) => isSourceAllowed(observed, key.credential, namespace));
+  observed.sources.keepFor(key, allowed.map(sourceKey));
+}
+
+/** Watches the Secrets of the current and former names. Each watch that begins enqueues the credential's key when it has listed. */
+export function watchNames({ secrets }: Pick<ObservedCluster, 'secrets'>, key: KeyOf<'credential'>, credential: CredentialRecord): void {
+  secrets.watchNames(key, [secretNameOf(credential), ...secrets.formerNamesOf(credential)]);
 }
 
 /** @param namespaces where the credential was placed */

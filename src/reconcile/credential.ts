@@ -1,4 +1,4 @@
-import { isNamespaced, qualifiedName } from '../api/credential-ref.ts';
+import { isNamespaced, qualifiedName, refOf } from '../api/credential-ref.ts';
 import { PENDING } from '../api/names.ts';
 import { type Problem, REASON } from '../api/reasons.ts';
 import type { CredentialRecord } from '../api/records.ts';
@@ -14,9 +14,9 @@ import { areAllDecided } from './all-decided.ts';
 import { changeEvent } from './change-events.ts';
 import { decideContent } from './credential-content.ts';
 import type { CredentialReconciler } from './credential-reconciler.ts';
-import { keepWatches, type Names, stopWatches } from './credential-watches.ts';
+import { keepWatches, type Names, stopWatches, watchNames } from './credential-watches.ts';
 import { finishDeletion } from './deletion.ts';
-import { fanOut } from './fan-out.ts';
+import { enqueueWaiting, fanOut } from './fan-out.ts';
 import { addFinalizer, removeFinalizer } from './finalizer.ts';
 import { hasNeedlessFinalizer, lacksFinalizer } from './finalizer-need.ts';
 import { cleanUpOrphan } from './orphan.ts';
@@ -41,8 +41,9 @@ export async function reconcileCredential(reconciler: CredentialReconciler, key:
   state.blocked = blockedBy(secretNameOf(credential), names.error);
   state.notServed = notServed;
 
-  const decided = names.isKnown ? decide(reconciler, credential, state, before?.content, isLeaving) : undefined;
-  if (!decided) {
+  const decided = names.state === 'loading' ? undefined : decide(reconciler, credential, state, before?.content, isLeaving);
+  if (!decided || (names.state === 'later' && !decided.content)) {
+    if (decided) watchNamesNow(reconciler, credential);
     if (!isLeaving) state.sources = { state: 'loading' };
     reporter.touch(credential);
     return undefined; // The watches enqueue this key again.
@@ -52,7 +53,7 @@ export async function reconcileCredential(reconciler: CredentialReconciler, key:
   const content = decided.content ?? before?.content;
   const unchanged = content?.hash === before?.content?.hash;
   const intent = intentOf(credential, unchanged ? before?.content : content, { tenant, isNotServed: notServed !== undefined });
-  await fanOutChanges(reconciler, credential, intent);
+  await fanOutAround(reconciler, credential, intent, names);
   reporter.touch(credential);
   if (isLeaving) return finishDeletion(reconciler, credential, intent);
   if (hasNeedlessFinalizer(reconciler, intent, credential)) return removeFinalizer(reconciler, credential);
@@ -71,6 +72,29 @@ function decide(
   reconciler.checks.forget(credential);
   reconciler.tokens.forget(credential);
   return { content: last, againMs: undefined };
+}
+
+/** Fans out. Then it lists the names that come later, or enqueues what has waited for them. */
+async function fanOutAround(reconciler: CredentialReconciler, credential: CredentialRecord, intent: Intent, names: Names): Promise<void> {
+  const state = reconciler.states.stateOf(credential) as CredentialState;
+  const wasWaiting = state.isWaitingForNames;
+  state.isWaitingForNames = names.state === 'later';
+  try {
+    await fanOutChanges(reconciler, credential, intent);
+  } finally {
+    if (state.isWaitingForNames && !wasWaiting) watchNamesNow(reconciler, credential);
+  }
+  if (state.isWaitingForNames || !wasWaiting) return;
+  await enqueueWaiting(reconciler, intent, state);
+  retryUnknownOwners(reconciler);
+}
+
+/** Lists the Secrets of the credential's names, and enqueues the credential when they are listed. Another credential may have listed them already. */
+function watchNamesNow({ observed, add }: CredentialReconciler, credential: CredentialRecord): void {
+  const key = { kind: 'credential', credential: refOf(credential) } as const;
+  watchNames(observed, key, credential);
+  const watch = observed.secrets.watchOf(secretNameOf(credential));
+  if (watch?.synced || watch?.error !== undefined) add(key, PRIORITY.now);
 }
 
 /** Makes this intent the current one, and enqueues the namespaces where it changes something. */

@@ -1,4 +1,5 @@
 import { credentialId, refOf } from '../api/credential-ref.ts';
+import { isManaged } from '../api/managed-secret.ts';
 import type { NamespaceRecord } from '../api/records.ts';
 import type { Intent } from '../plan/placement/intent.ts';
 import { exactNames, selectsNamespace, type TargetRules } from '../plan/targets/targets.ts';
@@ -24,9 +25,9 @@ export async function fanOut(
 ): Promise<void> {
   const { intent, former, state, withAccounts } = plan;
   if (intent.mode === 'suspend') return;
-  const { secrets, accounts } = await concernedNamespaces(observed, plan, turns);
+  const { secrets, accounts, withFormerNames } = await concernedNamespaces(observed, plan, turns);
   const credential = refOf(intent);
-  for await (const slice of inSlices(new Set([...accounts, ...secrets]), turns)) {
+  for await (const slice of inSlices(new Set([...accounts, ...secrets]), turns, ENQUEUED_AT_ONCE)) {
     for (const namespace of slice) {
       states.noteWorkIn(namespace, intent);
       // Enqueue the accounts first. The kubelet retries a missing Secret, but a pod admitted without the reference never gets it.
@@ -37,13 +38,28 @@ export async function fanOut(
       if (secrets.has(namespace)) {
         const key = { kind: 'secret', credential, namespace } as const;
         // At a start, most Secrets are as desired.
-        if (former !== undefined || !settle(key)) {
+        if (former !== undefined || withFormerNames.has(namespace) || !settle(key)) {
           state.secrets.markPending(namespace, intent.mode === 'sync' ? 1 : 0);
-          add(key, PRIORITY.fanOut);
+          if (!state.isWaitingForNames) add(key, PRIORITY.fanOut);
         }
         for (const rival of rivalsIn({ observed, states }, intent, namespace)) add(rival, PRIORITY.fanOut);
       }
     }
+  }
+}
+
+/** Enqueues the Secrets that waited until the credential's names were listed, and those that only this list shows. */
+export async function enqueueWaiting(
+  { observed, add, turns }: Pick<CredentialReconciler, 'observed' | 'add' | 'turns'>,
+  intent: Intent,
+  { secrets }: CredentialState,
+): Promise<void> {
+  const waiting = new Set(Array.from(secrets.namespaces()).filter((namespace) => secrets.get(namespace)?.isPending));
+  for await (const slice of inSlices(observed.secrets.ofCredential(intent.uid), turns)) {
+    for (const secret of slice) if (!isManaged(secret)) waiting.add(secret.namespace);
+  }
+  for await (const slice of inSlices(waiting, turns, ENQUEUED_AT_ONCE)) {
+    for (const namespace of slice) add({ kind: 'secret', credential: refOf(intent), namespace }, PRIORITY.fanOut);
   }
 }
 
@@ -59,8 +75,12 @@ async function concernedNamespaces(observed: CredentialReconciler['observed'], {
       }
     }
   }
+  const withFormerNames = new Set<string>();
   for await (const slice of inSlices(observed.secrets.ofCredential(intent.uid), turns)) {
-    for (const { namespace } of slice) secrets.add(namespace);
+    for (const { namespace, name } of slice) {
+      secrets.add(namespace);
+      if (name !== intent.secretName) withFormerNames.add(namespace);
+    }
   }
   const names = [intent.secretName, former?.secretName];
   // A confined credential has nothing outside of its own namespace.
@@ -68,7 +88,7 @@ async function concernedNamespaces(observed: CredentialReconciler['observed'], {
   for await (const slice of inSlices(all, turns)) {
     for (const { namespace, recorded } of slice) if (recorded.some((name) => names.includes(name))) accounts.add(namespace);
   }
-  return { secrets, accounts };
+  return { secrets, accounts, withFormerNames };
 }
 
 /** The namespaces that the spec can select, without a look at all of them if it lists exact names. */
@@ -90,13 +110,14 @@ function rivalsIn({ observed, states }: Pick<CredentialReconciler, 'observed' | 
     .map((other) => ({ kind: 'secret', credential: refOf(other), namespace }));
 }
 
-/** A millisecond or two of work. */
-const SLICE_LENGTH = 100;
+/** Each takes a millisecond or two. */
+const ENQUEUED_AT_ONCE = 100;
+const READ_AT_ONCE = 1000;
 
-async function* inSlices<T>(all: Iterable<T>, turns: Turns): AsyncGenerator<readonly T[], void, undefined> {
+async function* inSlices<T>(all: Iterable<T>, turns: Turns, length = READ_AT_ONCE): AsyncGenerator<readonly T[], void, undefined> {
   let slice: T[] = [];
   for (const one of all) {
-    if (slice.push(one) < SLICE_LENGTH) continue;
+    if (slice.push(one) < length) continue;
     yield slice;
     slice = [];
     await turns.next();

@@ -22,8 +22,17 @@ export interface SecretsAndRivals extends ObservedSecrets {
   readonly heir: CredentialRef | undefined;
 }
 
-/** What is observed of the Secrets of one credential in one namespace, and of the other credentials that want the same Secret. */
-export function observeSecrets(observer: SecretObserver, intent: Intent, namespace: string): SecretsAndRivals {
+/**
+ * What is observed of the Secrets of one credential in one namespace, and of the other credentials that want the same Secret.
+ *
+ * @param withUid the credential's Secrets of other names, if the caller knows them: to look for them takes time with many credentials
+ */
+export function observeSecrets(
+  observer: SecretObserver,
+  intent: Intent,
+  namespace: string,
+  withUid: readonly SecretRecord[] = [...observer.observed.secrets.ofCredentialIn(namespace, intent.uid)],
+): SecretsAndRivals {
   const { credentials, secrets } = observer.observed;
   const named = secrets.at(namespace, intent.secretName);
   const holder = holderOf(credentials, named);
@@ -35,7 +44,7 @@ export function observeSecrets(observer: SecretObserver, intent: Intent, namespa
   const heir = heirAmong(rivals, namespace, holder?.uid);
   return {
     named,
-    withUid: [...secrets.ofCredentialIn(namespace, intent.uid)],
+    withUid,
     otherCredential: other,
     outrankedBy: first && outranks(first, intent, namespace, holder?.uid) ? first : undefined,
     isSource: isSource(observer, intent, namespace, named),

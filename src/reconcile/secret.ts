@@ -56,13 +56,21 @@ interface Conclusion {
 export async function reconcileSecret(reconciler: SecretReconciler, key: SecretKey): Promise<Requeue | undefined> {
   const intent = reconciler.states.intentOf(key.credential);
   if (!intent || intent.mode === 'suspend') return undefined;
-  const { state, requeue } = await syncSecrets(reconciler, key, intent);
+  const { state, requeue } = whileNamesAreListed(reconciler, key, intent) ?? (await syncSecrets(reconciler, key, intent));
   reconciler.recordPlacement(key.credential, 'secrets', key.namespace, state);
   return requeue;
 }
 
 /** How soon to look again at a Secret that depends on the decision about another credential, which enqueues this key too. */
 const UNDECIDED_MS = 1000;
+
+/** Pending, with the last known numbers. The key of the credential enqueues this one when the names are listed. Undefined if they are. */
+function whileNamesAreListed({ states }: SecretReconciler, { credential, namespace }: SecretKey, { mode }: Intent): Conclusion | undefined {
+  const state = states.stateOf(credential);
+  if (!state?.isWaitingForNames) return undefined;
+  const known = state.secrets.get(namespace);
+  return { state: placement.pending(known?.desired ?? (mode === 'sync' ? 1 : 0), known?.synced ?? 0) };
+}
 
 /** Observes, plans and applies. */
 async function syncSecrets(reconciler: SecretReconciler, key: SecretKey, intent: Intent): Promise<Conclusion> {

@@ -7,20 +7,20 @@ import type { SecretReconciler } from './secret.ts';
 
 /**
  * Records a Secret that is as desired as synced, without a run of its key. False if the key must run, and then nothing is recorded. Only for a
- * key that has not run since its intent changed: this leaves the memory of repairs and retries as it is.
+ * fan-out, which reports the status at its end, and for a namespace where the credential has no Secret of another name.
  */
-export function settleSecret(
-  reconciler: Pick<SecretReconciler, 'observed' | 'states' | 'drift' | 'recordPlacement'>,
-  key: KeyOf<'secret'>,
-): boolean {
+export function settleSecret(reconciler: Pick<SecretReconciler, 'observed' | 'states' | 'drift'>, key: KeyOf<'secret'>): boolean {
   const { observed, states, drift } = reconciler;
   const { credential, namespace } = key;
   const intent = states.intentOf(credential);
+  // Its key waits, for example because another Secret of this credential has appeared.
+  if (states.stateOf(credential)?.secrets.get(namespace)?.isPending) return false;
+  // The memory of repairs and retries belongs to the key.
   if (intent?.mode !== 'sync' || isNamespaced(intent) || drift.has(idOf(key))) return false;
   // The cheap comparison first: after a rotation, nearly all differ.
   if (!intent.content || observed.secrets.at(namespace, intent.secretName)?.contentHash !== intent.content.hash) return false;
-  const secrets = observeSecrets(reconciler, intent, namespace);
+  const secrets = observeSecrets(reconciler, intent, namespace, []);
   if (secrets.isUndecided || planSecret(intent, observed.namespaces.get('', namespace), secrets).kind !== 'synced') return false;
-  reconciler.recordPlacement(credential, 'secrets', namespace, placement.synced());
+  states.stateOf(credential)?.secrets.set(namespace, placement.synced());
   return true;
 }

@@ -24,6 +24,8 @@ export class CredentialState {
   isFanningOut = false;
   /** The intent of the last completed fan-out. */
   fannedOut: Intent | undefined;
+  /** The other Secrets of the credential's name are not listed yet. Until then the keys of its Secrets only record that they wait. */
+  isWaitingForNames = false;
   /** The generation of the spec that this state belongs to. */
   generation: number;
   /** When something was last removed, in milliseconds of a clock that does not jump. A cleanup without progress stops after a timeout. */

@@ -90,6 +90,7 @@ describe('Requests', () => {
 
   it('include no write after a restart with everything in place', async () => {
     await scene.placed(10);
+    const before = await scene.status();
     let from = 0;
     await cluster.restart(async () => {
       from = mark();
@@ -99,7 +100,7 @@ describe('Requests', () => {
     await later.placed(1);
     const isOwn = await ofScene();
     const writes = audited(from).filter((request) => isWrite(request) && isOwn(request) && !request.uri.includes('/events'));
-    expect(writes).to.deep.equal([]);
+    expect(writes, `the status was ${JSON.stringify(before)}, and is ${JSON.stringify(await scene.status())}`).to.deep.equal([]);
   });
 
   it('never list or watch all Secrets of the cluster', () => {

@@ -197,6 +197,10 @@ export function reconcilers(sourceNamespaces?: readonly string[], api = new Memo
       cluster.deliver();
       await run.credential(of);
       cluster.deliver();
+      const watched = cluster.named.keys.length;
+      const requeue = await run.credential(of);
+      if (cluster.named.keys.length === watched) return requeue;
+      cluster.deliver();
       return run.credential(of);
     },
   };

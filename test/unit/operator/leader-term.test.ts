@@ -6,6 +6,8 @@ import type { ObservedCluster } from '../../../src/cluster/observed-cluster.ts';
 import { path } from '../../../src/cluster/paths.ts';
 import { KubeError } from '../../../src/kube/errors.ts';
 import { LeaderTerm } from '../../../src/operator/leader-term.ts';
+import type { Key } from '../../../src/queue/keys.ts';
+import { watchAhead } from '../../../src/reconcile/credential-watches.ts';
 import { soon } from '../../support/eventually.ts';
 import { MemoryApi } from '../../support/memory-api.ts';
 import { LateCluster } from '../../support/observed.ts';
@@ -30,12 +32,14 @@ interface Mods {
   readonly observed?: (observed: ObservedCluster) => Partial<ObservedCluster>;
   readonly fence?: () => void;
   readonly fetchToken?: FetchToken;
+  /** What happens between the lists and the begin of the term. */
+  readonly ahead?: (cluster: { readonly observed: ObservedCluster; readonly deliver: () => void }) => readonly Key[];
 }
 
 const noCloud: FetchToken = () => Promise.reject(new Error('no cloud is asked'));
 
 /** One leader term whose watches deliver every 10 ms, until it is ended. */
-function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchToken = noCloud }: Mods = {}) {
+function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchToken = noCloud, ahead = () => [] }: Mods = {}) {
   const cluster = new LateCluster(api);
   cluster.deliver();
   const counted: string[] = [];
@@ -65,10 +69,12 @@ function lead(api: MemoryApi, { observed = () => ({}), fence = () => {}, fetchTo
     log,
     worked: () => worked++,
   });
+  const watched = ahead({ observed: cluster.observed, deliver: () => cluster.deliver() });
   cluster.dispatcher.connect(term.triggers);
   const watching = setInterval(() => cluster.deliver(), 10);
-  term.begin();
+  term.begin(watched);
   return {
+    cluster,
     counted,
     log,
     term,
@@ -151,6 +157,27 @@ describe('A leader term', () => {
     } finally {
       mock.timers.reset();
     }
+  });
+
+  it('forgets the sources that were watched ahead for a credential which is deleted before it begins', async () => {
+    const server = api();
+    given(server).source('sample-password', 'gone');
+    given(server).credential(
+      'gone',
+      { registries: [{ server: 'gone.example.com', secretRef: { namespace: 'regcred-system', name: 'gone' } }] },
+      [],
+    );
+    const { cluster } = start(server, {
+      ahead: ({ observed, deliver }) => {
+        const watched = watchAhead(observed, true);
+        server.remove(path.credential('gone'));
+        deliver();
+        return watched;
+      },
+    });
+    expect(cluster.sources.keys).to.deep.equal(['regcred-system/robot', 'regcred-system/gone']);
+    await untilReady(server);
+    expect(cluster.sources.keys).to.deep.equal(['regcred-system/robot']);
   });
 
   describe('with a token of a cloud', () => {

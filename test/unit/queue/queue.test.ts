@@ -172,6 +172,26 @@ describe('The work queue', () => {
     expect(work.started).to.deep.equal(['c', 'a', 'd', 'b']);
   });
 
+  it('starts references before other urgent work, because a pod that is admitted without one never gets it', async () => {
+    const { work, queue } = opened(1);
+    queue.hold();
+    for (const key of ['running', 'secret']) queue.add(key, now);
+    queue.add('rotated', fanOut);
+    queue.add('references', PRIORITY.references);
+    queue.release();
+    await work.finishAll();
+    expect(work.started).to.deep.equal(['running', 'references', 'secret', 'rotated']);
+  });
+
+  it('lets references and other urgent work take turns', async () => {
+    const { work, queue } = opened(1);
+    queue.add('running', now);
+    for (const key of ['reference 1', 'reference 2', 'reference 3']) queue.add(key, PRIORITY.references);
+    for (const key of ['urgent 1', 'urgent 2']) queue.add(key, now);
+    await work.finishAll();
+    expect(work.started).to.deep.equal(['running', 'reference 1', 'urgent 1', 'reference 2', 'urgent 2', 'reference 3']);
+  });
+
   it('reports since when the oldest key waits', async () => {
     const { work, queue } = opened(1);
     queue.add('a', now);
@@ -494,7 +514,7 @@ describe('The work queue', () => {
   it('runs every key after its last addition, never twice at the same time, and at most as often as it was added', async () => {
     const keys = ['a', 'b', 'c', 'd'] as const;
     const step = fc.oneof(
-      fc.record({ add: fc.constantFrom(...keys), priority: fc.constantFrom<Priority>(now, fanOut) }),
+      fc.record({ add: fc.constantFrom(...keys), priority: fc.constantFrom<Priority>(PRIORITY.references, now, fanOut) }),
       fc.record({ finish: fc.nat(3) }),
     );
     await fc.assert(

@@ -1,5 +1,10 @@
 import { expect } from 'chai';
+import { LABEL } from '../../../src/api/names.ts';
+import { path } from '../../../src/cluster/paths.ts';
 import { KubeError } from '../../../src/kube/errors.ts';
+import { idOf } from '../../../src/queue/keys.ts';
+import { watchAhead } from '../../../src/reconcile/credential-watches.ts';
+import { spec } from '../../support/builders.ts';
 import {
   ACME,
   decided,
@@ -13,6 +18,7 @@ import {
   undecided,
   work,
 } from '../../support/credential-term.ts';
+import { given, reconcilers, refTo } from '../../support/reconcilers.ts';
 
 describe('The reconciler of a credential', () => {
   describe('writes the finalizer first', () => {
@@ -144,6 +150,189 @@ describe('The reconciler of a credential', () => {
       term.cluster.named.failing.clear();
       await term.decide();
       expect(term.enqueued).to.deep.equal(EVERYWHERE);
+    });
+  });
+
+  it('has its sources watched ahead, if it is served and not deleted', async () => {
+    const term = undecided();
+    const registries = [{ server: 'registry.example.com', secretRef: { namespace: 'vault', name: 'deleted' } }];
+    term.given.credential('deleted', { registries });
+    term.api.remove(path.credential('deleted'));
+    term.given.tenant({ kind: 'NamespacedRegistryCredential', namespace: 'team', name: 'own' });
+    term.cluster.deliver();
+    const { observed, sources } = term.cluster;
+    expect(watchAhead(observed, true).map(idOf)).to.have.members([
+      'credential RegistryCredential /acme',
+      'credential NamespacedRegistryCredential team/own',
+    ]);
+    expect(sources.keys).to.have.members(['regcred-system/robot', 'team/robot']);
+    const other = undecided();
+    other.given.tenant({ kind: 'NamespacedRegistryCredential', namespace: 'team', name: 'own' });
+    other.cluster.deliver();
+    expect(watchAhead(other.cluster.observed, false).map(idOf), 'with --namespaced=false').to.deep.equal([
+      'credential RegistryCredential /acme',
+    ]);
+  });
+
+  describe('in a new term, while the other Secrets of its name are not listed', () => {
+    /** A new term over the same cluster, which cannot list these Secrets yet. */
+    const restarted = async (before: Term, whileNobodyLed: (api: Term['api']) => unknown = () => {}, duringFanOut = (_: Term) => {}) => {
+      whileNobodyLed(before.api);
+      const term = reconcilers(undefined, before.api);
+      term.cluster.named.failing.set('acme', new KubeError('try again later', 503));
+      const { accounts } = term.cluster.observed;
+      const all = accounts.all.bind(accounts);
+      let isFirst = true;
+      Object.assign(accounts, {
+        all() {
+          const isInFanOut = stateOf(term)?.isFanningOut && isFirst;
+          if (isInFanOut) isFirst = false;
+          if (isInFanOut) duringFanOut(term);
+          return all();
+        },
+      });
+      await term.decide();
+      return term;
+    };
+    const listed = async (term: Term) => {
+      term.cluster.named.failing.clear();
+      await term.decide();
+      await work(term);
+    };
+    const removeLabel = (api: Term['api'], namespace: string) => {
+      const { labels = {} } = api.get(path.secret(namespace, 'acme')).metadata;
+      api.change(path.secret(namespace, 'acme'), { metadata: { labels: { ...labels, [LABEL.managedBy]: 'other' } } });
+    };
+
+    it('counts what is in place, and enqueues the accounts only', async () => {
+      const before = await placed();
+      const writes = before.api.writes.length;
+      const term = await restarted(before);
+      expect(stateOf(term)?.secrets.counters()).to.deep.include({ desired: 2, synced: 2 });
+      expect(term.enqueued).to.deep.equal(['accounts shop', 'accounts team']);
+      await listed(term);
+      expect(term.api.writes).to.have.lengthOf(writes);
+    });
+
+    it('writes no missing Secret, which may be one of another user, and writes it after that', async () => {
+      const term = await restarted(await placed(), (api) => api.remove(path.secret('shop', 'acme')));
+      await term.run.secret('shop');
+      expect(stateOf(term)?.secrets.get('shop')).to.deep.include({ desired: 1, synced: 0, isPending: true });
+      expect(term.api.has(path.secret('shop', 'acme'))).to.equal(false);
+      await listed(term);
+      expect(term.api.has(path.secret('shop', 'acme'))).to.equal(true);
+      expect(stateOf(term)?.secrets.counters()).to.deep.include({ desired: 2, synced: 2 });
+    });
+
+    it('counts a Secret in place as in place, even if its key runs', async () => {
+      const term = await restarted(await placed());
+      await term.run.secret('shop');
+      expect(stateOf(term)?.secrets.get('shop')).to.deep.include({ desired: 1, synced: 1, isPending: true });
+      await listed(term);
+      expect(stateOf(term)?.secrets.pending).to.equal(0);
+    });
+
+    it('waits for a Secret whose key has run during the fan-out', async () => {
+      const term = await restarted(await placed(), undefined, (term) => stateOf(term)?.secrets.markPending('shop', 1));
+      expect(stateOf(term)?.secrets.get('shop')).to.deep.include({ isPending: true });
+      await listed(term);
+      expect(stateOf(term)?.secrets.pending).to.equal(0);
+    });
+
+    it('decides again at once if another credential has listed the name meanwhile', async () => {
+      const term = await restarted(await placed(), undefined, ({ cluster }) => {
+        cluster.named.failing.clear();
+        cluster.named.keepFor({ kind: 'credential', credential: refTo('other') }, ['acme']);
+        cluster.deliver();
+      });
+      expect(term.enqueued).to.include('credential acme');
+    });
+
+    it('lists the name even if the fan-out fails', async () => {
+      const failed = restarted(await placed(), undefined, (term) => {
+        watched = term.cluster.named;
+        throw new TypeError('a fault of the program');
+      });
+      let watched: Term['cluster']['named'] | undefined;
+      await failed.catch(() => {});
+      expect(watched?.keys).to.deep.equal(['acme']);
+    });
+
+    it('keeps a reference whose Secret may be one without the label, and removes it after that if there is none', async () => {
+      const term = await restarted(await placed({ namespaces: { names: ['shop', 'team'] } }), (api) => {
+        given(api).namespace('old');
+        given(api).account('old', 'default', ['acme'], ['acme']);
+      });
+      const references = () => term.api.get(path.account('old', 'default')).imagePullSecrets;
+      await work(term);
+      expect(references()).to.deep.equal([{ name: 'acme' }]);
+      await listed(term);
+      expect(references() ?? []).to.deep.equal([]);
+    });
+
+    it('repairs a Secret without the label only after that', async () => {
+      const term = await restarted(await placed(), (api) => removeLabel(api, 'shop'));
+      await work(term);
+      expect(stateOf(term)?.secrets.get('shop')).to.deep.include({ synced: 0, isPending: true });
+      await listed(term);
+      expect(term.api.get(path.secret('shop', 'acme')).metadata.labels?.[LABEL.managedBy]).to.equal('regcred');
+    });
+
+    it('removes a Secret without the label from a namespace that is not selected only after that', async () => {
+      const term = await restarted(await placed(), (api) => {
+        removeLabel(api, 'team');
+        api.change(ACME, {
+          metadata: { generation: 2 },
+          spec: spec({ ...(api.get(ACME).spec as object), namespaces: { names: ['shop'] } }),
+        });
+      });
+      await work(term);
+      expect(term.api.has(path.secret('team', 'acme'))).to.equal(true);
+      await listed(term);
+      expect(term.api.has(path.secret('team', 'acme'))).to.equal(false);
+    });
+
+    it('removes a Secret under a former name only after that', async () => {
+      const term = await restarted(await placed(), (api) =>
+        api.put(path.secret('shop', 'former'), { ...api.get(path.secret('shop', 'acme')) }),
+      );
+      await work(term);
+      expect(stateOf(term)?.secrets.get('shop')).to.deep.include({ synced: 0, isPending: true });
+      await listed(term);
+      expect(term.api.has(path.secret('shop', 'former'))).to.equal(false);
+      expect(term.api.has(path.secret('shop', 'acme'))).to.equal(true);
+    });
+
+    it('follows a rotation after that', async () => {
+      const term = await restarted(await placed());
+      await work(term);
+      term.given.source('sample-password-2');
+      await term.decide();
+      expect(term.enqueued, 'no key that would only wait').to.not.include('secret acme shop');
+      await work(term);
+      expect(stateOf(term)?.secrets.pending, 'the two Secrets').to.equal(2);
+      await listed(term);
+      expect(stateOf(term)?.secrets.counters()).to.deep.include({ desired: 2, synced: 2 });
+      expect(stateOf(term)?.secrets.pending).to.equal(0);
+    });
+
+    it('decides nothing if it has no Secret', async () => {
+      expect(intentOf(await restarted(undecided()))).to.equal(undefined);
+    });
+
+    it('decides nothing if it may have Secrets under a former name', async () => {
+      const term = await restarted(await placed(), (api) => api.change(ACME, { status: { secretName: 'former' } }));
+      expect(intentOf(term)).to.equal(undefined);
+    });
+
+    it('decides nothing if it has no valid content', async () => {
+      const term = await restarted(await placed(), (api) => {
+        api.change(ROBOT, { data: { password: null } });
+        for (const name of ['regcred-state-uid-acme'])
+          if (api.has(path.secret('regcred-system', name))) api.remove(path.secret('regcred-system', name));
+      });
+      expect(intentOf(term)).to.equal(undefined);
+      expect(stateOf(term)?.sources, 'the status waits').to.deep.equal({ state: 'loading' });
     });
   });
 

@@ -39,7 +39,7 @@ function view<R extends ObjectRecord>(records: readonly R[]): Store<R> {
 /** The keys that a change adds, each once, in order of their names. */
 function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [], accounts = [], pods, tokens = [], change }: Case): {
   keys: string[];
-  priorities: Set<Priority>;
+  priorities: ReadonlyMap<string, Priority>;
 } {
   const intents = credentials.map((one) => intentOf(one, undefined));
   const secrets = managedSecretStore(() => {});
@@ -68,7 +68,7 @@ function keysOf({ credentials = [], unreconciled = [], tenants = [], managed = [
   // Most credentials here are RegistryCredentials, so the tables leave out the kind.
   const nameOf = (key: Key) => idOf(key).replace('NamespacedRegistryCredential ', '').replace('RegistryCredential /', '');
   change(new Triggers(observed, states, (key: Key, priority) => added.set(nameOf(key), priority)));
-  return { keys: [...added.keys()].sort(), priorities: new Set(added.values()) };
+  return { keys: [...added.keys()].sort(), priorities: added };
 }
 
 const labelled = (uid: string) => ({ labels: { 'app.kubernetes.io/managed-by': 'regcred', 'regcred.dev/credential-uid': uid } });
@@ -452,8 +452,9 @@ describe('A change concerns', () => {
       const { keys, priorities } = keysOf(test);
       expect(keys).to.deep.equal(test.want);
       // People wait for all of these, so they are urgent. Only the reconcilers start a fan-out. A stuck pod has already waited for long.
-      const want = test.want.map((key) => ((test.later ?? /^pod /).test(key) ? PRIORITY.fanOut : PRIORITY.now));
-      expect(priorities).to.deep.equal(new Set(want));
+      const urgent = (key: string) => (key.startsWith('accounts ') ? PRIORITY.references : PRIORITY.now);
+      const want = test.want.map((key) => [key, (test.later ?? /^pod /).test(key) ? PRIORITY.fanOut : urgent(key)] as const);
+      expect(priorities).to.deep.equal(new Map(want));
     });
   }
 });
