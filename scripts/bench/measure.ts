@@ -39,9 +39,10 @@ export interface Figures {
   readonly idleRequestsPerMinute: number;
   readonly peakMiB: number;
   readonly idleMiB: number;
-  /** PSS after a rotation, and when idle before it. */
-  readonly rotatedPssMiB: number;
+  /** PSS when idle before a rotation, right after it, and when idle again. */
   readonly idlePssMiB: number;
+  readonly rotatedPssMiB: number;
+  readonly idleAgainPssMiB: number;
 }
 
 /** How often to repeat each measurement. The figures are medians or percentiles over all repetitions. */
@@ -85,6 +86,9 @@ export async function measure(
   await prober.close();
   const rotatedPssMiB = memoryOf(operator.pid, 'Pss');
   const burstLatencies = await burst(arena, credentials, count, rounds.newNamespaces);
+  say('idle again');
+  await delay(COLLECTED_AFTER_MS);
+  const idleAgainPssMiB = memoryOf(operator.pid, 'Pss');
   say('drift');
   const drift = await drifts(arena, namespaces, rounds.drifts);
   say('removing everything');
@@ -116,8 +120,9 @@ export async function measure(
     idleRequestsPerMinute: idle.requestsPerMinute,
     peakMiB: Math.max(...placing.map(({ peakMiB }) => peakMiB)),
     idleMiB: memory,
-    rotatedPssMiB,
     idlePssMiB,
+    rotatedPssMiB,
+    idleAgainPssMiB,
   };
 }
 
@@ -201,7 +206,7 @@ export async function placementsAre(arena: Arena, wanted: number): Promise<Audit
   );
 }
 
-/** The operator collects garbage once, ten seconds after a large start (ADR 22). That is not what it costs when idle. */
+/** The operator collects garbage once, ten seconds after a large start or rotation (ADR 22). That is not what it costs when idle. */
 const COLLECTED_AFTER_MS = 15_000;
 
 async function idling(arena: Arena, { pid }: OperatorProcess, seconds: number) {

@@ -38,6 +38,7 @@ export function judge(figures: Figures): Row[] {
     { what: 'memory when idle', value: mib(f.idleMiB), target: '', met: undefined },
     { what: 'PSS when idle, before a rotation', value: mib(f.idlePssMiB), target: '', met: undefined },
     atMost('PSS after a rotation', f.rotatedPssMiB, 200, mib),
+    atMost('PSS when idle again', f.idleAgainPssMiB, 1.1 * f.idlePssMiB, mib, '1.1 × before'),
   ];
 }
 

@@ -8,6 +8,10 @@ import { Lane } from './lane.ts';
 export const PRIORITY = { references: 0, now: 1, fanOut: 2, retry: 3 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 
+/** The order of the priorities, by the urgent one whose turn it is. */
+const URGENT = { [PRIORITY.references]: [0, 1], [PRIORITY.now]: [1, 0] } as const;
+const ALL = { [PRIORITY.references]: [0, 1, 2, 3], [PRIORITY.now]: [1, 0, 2, 3] } as const;
+
 /** A run of a key asks for another run. */
 export interface Requeue {
   readonly afterMs: number;
@@ -180,8 +184,7 @@ export class WorkQueue<K> {
 
   /** The first waiting key outside of the slow groups. It stays in the queue. */
   #next(): Entry<K> | undefined {
-    const urgent = this.#turn === PRIORITY.references ? [PRIORITY.references, PRIORITY.now] : [PRIORITY.now, PRIORITY.references];
-    for (const priority of this.#isHeld ? urgent : [...urgent, PRIORITY.fanOut, PRIORITY.retry]) {
+    for (const priority of this.#isHeld ? URGENT[this.#turn] : ALL[this.#turn]) {
       const lane = this.#lanes[priority];
       for (let id = lane.first; id !== undefined; id = lane.first) {
         const entry = this.#waiting.get(id);
