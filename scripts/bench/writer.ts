@@ -1,6 +1,7 @@
 /** The bare writer: a program that only sends the operator's writes, when its parent process requests it. */
 import process from 'node:process';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Pool } from 'undici';
 import { CONNECTIONS, inParallel } from './parallel.ts';
@@ -12,8 +13,8 @@ export interface Task {
   readonly credentials: number;
   /** How many connections to use; by default, as many as the operator. */
   readonly width?: number;
-  /** While it rotates, also serve new namespaces with this prefix, before the rest. */
-  readonly alsoNew?: string;
+  /** While it rotates, also serve so many new namespaces with this prefix, before the rest. It ends when all of them are served. */
+  readonly alsoNew?: { readonly prefix: string; readonly count: number };
   /** An existing owner, so that the garbage collector has the same work as with the operator's Secrets. */
   readonly owner: { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid: string };
 }
@@ -53,11 +54,20 @@ async function rotate({ namespaces, credentials, owner, alsoNew }: Task): Promis
       return send('PATCH', `/api/v1/namespaces/${namespace}/secrets/floor-${n}`, { metadata, data });
     }),
   );
+  if (alsoNew === undefined) return inParallel(calls);
   const first: (() => Promise<unknown>)[] = [];
   const abort = new AbortController();
-  if (alsoNew !== undefined)
-    await onNewAccount(alsoNew, abort.signal, (namespace) => first.push(...placing([namespace], credentials, owner)));
+  let missing = alsoNew.count;
+  await onNewAccount(alsoNew.prefix, abort.signal, (namespace) => {
+    missing--;
+    first.push(...placing([namespace], credentials, owner));
+  });
   await inParallel(calls, CONNECTIONS, first);
+  // The rotation of a small cluster ends before Kubernetes has created all accounts.
+  while (missing > 0 || first.length > 0) {
+    await inParallel(first.splice(0));
+    await delay(1);
+  }
   abort.abort();
 }
 

@@ -12,7 +12,7 @@ import type { Key, KeyOf } from '../queue/keys.ts';
 import type { CredentialReconciler } from './credential-reconciler.ts';
 
 type Watches = Pick<CredentialReconciler, 'observed' | 'states' | 'podMemory'>;
-type WatchedFor = Pick<ObservedCluster, 'credentials' | 'sources' | 'sourceNamespaces'>;
+type SourceWatches = Pick<ObservedCluster, 'credentials' | 'sources' | 'sourceNamespaces'>;
 
 /**
  * What is known about the Secrets under a credential's current and former names:
@@ -31,7 +31,7 @@ export interface Names {
  *
  * @returns the keys of these credentials, which must run: one may be deleted before the term connects the triggers
  */
-export function watchAhead(observed: WatchedFor, isNamespacedOn: boolean): Key[] {
+export function watchAhead(observed: SourceWatches, isNamespacedOn: boolean): Key[] {
   const keys: Key[] = [];
   for (const credential of observed.credentials.all()) {
     const isServed = whyNotServed(credential, observed.credentials.in(credential.namespace), isNamespacedOn) === undefined;
@@ -81,7 +81,7 @@ function mayNamesComeLater(watches: Watches, credential: CredentialRecord): bool
 const stateOf = ({ states }: Watches, credential: CredentialRecord) =>
   states.intentOf(credential)?.uid === credential.uid ? states.stateOf(credential) : undefined;
 
-function watchSources(observed: WatchedFor, key: KeyOf<'credential'>, refs: readonly SecretRef[]): void {
+function watchSources(observed: SourceWatches, key: KeyOf<'credential'>, refs: readonly SecretRef[]): void {
   const allowed = refs.filter(({ namespace }) => isSourceAllowed(observed, key.credential, namespace));
   observed.sources.keepFor(key, allowed.map(sourceKey));
 }

@@ -53,7 +53,7 @@ export async function reconcileCredential(reconciler: CredentialReconciler, key:
   const content = decided.content ?? before?.content;
   const unchanged = content?.hash === before?.content?.hash;
   const intent = intentOf(credential, unchanged ? before?.content : content, { tenant, isNotServed: notServed !== undefined });
-  await fanOutAround(reconciler, credential, intent, names);
+  await fanOutAndListNames(reconciler, credential, intent, names);
   reporter.touch(credential);
   if (isLeaving) return finishDeletion(reconciler, credential, intent);
   if (hasNeedlessFinalizer(reconciler, intent, credential)) return removeFinalizer(reconciler, credential);
@@ -75,7 +75,7 @@ function decide(
 }
 
 /** Fans out. Then it lists the names that come later, or enqueues what has waited for them. */
-async function fanOutAround(reconciler: CredentialReconciler, credential: CredentialRecord, intent: Intent, names: Names): Promise<void> {
+async function fanOutAndListNames(reconciler: CredentialReconciler, credential: CredentialRecord, intent: Intent, names: Names): Promise<void> {
   const state = reconciler.states.stateOf(credential) as CredentialState;
   const wasWaiting = state.isWaitingForNames;
   state.isWaitingForNames = names.state === 'later';
