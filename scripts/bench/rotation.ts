@@ -62,7 +62,13 @@ export async function burst(arena: Arena, credentials: number, namespaces: numbe
 /** The same burst with the bare writer: it rotates its own Secrets, and serves new namespaces first. */
 export async function bareBurst(arena: Arena, floor: Floor, credentials: number, all: readonly string[], count: number): Promise<number[]> {
   arena.audit.mark();
-  const rotated = floor.run({ job: 'rotate', namespaces: all, credentials, owner: await arena.owner(), alsoNew: { prefix: 'bench-new-', count } });
+  const rotated = floor.run({
+    job: 'rotate',
+    namespaces: all,
+    credentials,
+    owner: await arena.owner(),
+    alsoNew: { prefix: 'bench-new-', count },
+  });
   const names = await arena.newNamespaces(count);
   await placedIn(arena, names, credentials);
   const latencies = latenciesOf(arena.audit.since(), names);

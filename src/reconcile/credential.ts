@@ -75,7 +75,12 @@ function decide(
 }
 
 /** Fans out. Then it lists the names that come later, or enqueues what has waited for them. */
-async function fanOutAndListNames(reconciler: CredentialReconciler, credential: CredentialRecord, intent: Intent, names: Names): Promise<void> {
+async function fanOutAndListNames(
+  reconciler: CredentialReconciler,
+  credential: CredentialRecord,
+  intent: Intent,
+  names: Names,
+): Promise<void> {
   const state = reconciler.states.stateOf(credential) as CredentialState;
   const wasWaiting = state.isWaitingForNames;
   state.isWaitingForNames = names.state === 'later';
