@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** As many keys or listed objects leave tens of megabytes of garbage. */
-const MANY = 10_000;
+/** As many keys or listed objects leave more than ten megabytes of garbage. */
+const MANY = 1000;
 
 /** As few keys in a span of QUIET_MS are no work that a short pause would hold up. */
 const FEW = 100;
