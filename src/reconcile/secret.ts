@@ -56,7 +56,7 @@ interface Conclusion {
 export async function reconcileSecret(reconciler: SecretReconciler, key: SecretKey): Promise<Requeue | undefined> {
   const intent = reconciler.states.intentOf(key.credential);
   if (!intent || intent.mode === 'suspend') return undefined;
-  const { state, requeue } = whileNamesAreListed(reconciler, key, intent) ?? (await syncSecrets(reconciler, key, intent));
+  const { state, requeue } = await syncSecrets(reconciler, key, intent);
   reconciler.recordPlacement(key.credential, 'secrets', key.namespace, state);
   return requeue;
 }
@@ -64,17 +64,9 @@ export async function reconcileSecret(reconciler: SecretReconciler, key: SecretK
 /** How soon to look again at a Secret that depends on the decision about another credential, which enqueues this key too. */
 const UNDECIDED_MS = 1000;
 
-/** Pending, with the last known numbers. The key of the credential enqueues this one when the names are listed. Undefined if they are. */
-function whileNamesAreListed({ states }: SecretReconciler, { credential, namespace }: SecretKey, { mode }: Intent): Conclusion | undefined {
-  const state = states.stateOf(credential);
-  if (!state?.isWaitingForNames) return undefined;
-  const known = state.secrets.get(namespace);
-  return { state: placement.pending(known?.desired ?? (mode === 'sync' ? 1 : 0), known?.synced ?? 0) };
-}
-
 /** Observes, plans and applies. */
 async function syncSecrets(reconciler: SecretReconciler, key: SecretKey, intent: Intent): Promise<Conclusion> {
-  const { observed, handovers, log } = reconciler;
+  const { observed, states, handovers, log } = reconciler;
   const { namespace } = key;
   const watch: NameWatch = isNamespaced(intent) ? watchName(observed, key, intent) : { state: 'known' };
   if (watch.state === 'failed') return { state: notListed(intent, namespace, watch.error) };
@@ -84,6 +76,12 @@ async function syncSecrets(reconciler: SecretReconciler, key: SecretKey, intent:
   const plan = planSecret(intent, observed.namespaces.get('', namespace), { ...secrets, hasHeir });
   // A Secret is created at once, as in a new namespace: if one of that name is there, the API server refuses, and the watch shows it.
   if (watch.state === 'loading' && plan.kind !== 'place') return { state: placement.pending(intent.mode === 'sync' ? 1 : 0) };
+  const state = states.stateOf(intent);
+  // The key of the credential enqueues this one when the names are listed. What is in place needs no list.
+  if (state?.isWaitingForNames && plan.kind !== 'synced' && plan.kind !== 'absent') {
+    const known = state.secrets.get(namespace);
+    return { state: placement.pending(known?.desired ?? (plan.kind === 'remove' ? 0 : 1), known?.synced ?? 0) };
+  }
   if (plan.kind !== 'handOver') handovers.forget(idOf(key));
   logDecision(log, key, plan);
   return applyPlan(reconciler, { key, intent, secrets }, plan);

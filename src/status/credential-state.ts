@@ -24,7 +24,7 @@ export class CredentialState {
   isFanningOut = false;
   /** The intent of the last completed fan-out. */
   fannedOut: Intent | undefined;
-  /** The other Secrets of the credential's name are not listed yet. Until then the keys of its Secrets only record that they wait. */
+  /** The other Secrets of the credential's name are not listed yet. Until then the keys of its Secrets write nothing. */
   isWaitingForNames = false;
   /** The generation of the spec that this state belongs to. */
   generation: number;
