@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** As many keys or listed objects leave more than ten megabytes of garbage. */
+/** As many keys or listed objects leave garbage that is worth a short pause (docs/adr/0022-idle-collection.md). */
 const MANY = 1000;
 
 /** As few keys in a span of QUIET_MS are no work that a short pause would hold up. */

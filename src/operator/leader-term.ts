@@ -132,7 +132,7 @@ export class LeaderTerm {
     }, options);
   }
 
-  /** @param watched the keys of credentials whose watches have started already. Some may no longer exist. */
+  /** @param watched the keys of credentials whose watches have started already. Some credentials may have been deleted since. */
   begin(watched: readonly Key[] = []): void {
     this.#queue.hold();
     this.#startHold = new StartHold(this.#observed.credentials.all(), () => this.#queue.release());

@@ -1,9 +1,8 @@
 import { Lane } from './lane.ts';
 
 /**
- * Keys with the lowest number run first: references in the accounts of a namespace, other work that people wait for, the keys of a fan-out, retries
- * after a long wait. The kubelet retries a missing Secret, but a pod that is admitted without the reference never gets it. The two urgent kinds
- * take turns, so that neither waits for all keys of the other.
+ * References in the accounts of a namespace and other work that people wait for take turns. Then come the keys of a fan-out, then retries after a
+ * long wait. References have a priority of their own, because a pod that is admitted without one never gets it. The kubelet retries a missing Secret.
  */
 export const PRIORITY = { references: 0, now: 1, fanOut: 2, retry: 3 } as const;
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
@@ -232,7 +231,7 @@ export class WorkQueue<K> {
   async #start({ key, priority }: Entry<K>, slot: Slot): Promise<void> {
     const id = this.#options.idOf(key);
     if (this.#started++ === 0) setImmediate(() => this.#nextTurn());
-    this.#turn = priority === PRIORITY.references ? PRIORITY.now : PRIORITY.references;
+    if (slot === 'normal') this.#turn = priority === PRIORITY.references ? PRIORITY.now : PRIORITY.references;
     this.#waiting.delete(id);
     this.#running.set(id, undefined);
     this.#count[slot]++;

@@ -27,7 +27,7 @@ export interface Names {
 }
 
 /**
- * Watches the sources of every credential that is in use, before it is decided. So they arrive while a longer list still does.
+ * Watches the sources of every credential that is in use, before it is decided. Their content arrives while longer lists still run.
  *
  * @returns the keys of these credentials, which must run: one may be deleted before the term connects the triggers
  */
@@ -43,7 +43,7 @@ export function watchAhead(observed: SourceWatches, isNamespacedOn: boolean): Ke
   return keys;
 }
 
-/** Watches what the credential depends on: its sources, the Secrets of its names, and stuck pods if it has podRecovery. */
+/** Watches what the credential depends on: its sources, the Secrets of its names, and stuck pods if it has podRecovery. The names may come later. */
 export function keepWatches(watches: Watches, key: KeyOf<'credential'>, credential: CredentialRecord, isLeaving: boolean): Names {
   const { observed } = watches;
   watchSources(observed, key, isLeaving ? [] : sourcesOf(credential.spec));
@@ -59,7 +59,8 @@ export function keepWatches(watches: Watches, key: KeyOf<'credential'>, credenti
     return watch?.synced || watch?.error !== undefined;
   });
   const isCurrentKnown = current?.synced || (credential.terminating && current?.error !== undefined);
-  const unknown = !isLeaving && stateOf(watches, credential)?.isWaitingForNames ? 'later' : 'loading';
+  const mayContinue = !isLeaving && stateOf(watches, credential)?.isWaitingForNames && isSameName(watches, credential);
+  const unknown = mayContinue ? 'later' : 'loading';
   return { state: isCurrentKnown && areFormerKnown ? 'known' : unknown, error: current?.synced ? undefined : current?.error };
 }
 
@@ -80,6 +81,10 @@ function mayNamesComeLater(watches: Watches, credential: CredentialRecord): bool
 /** Undefined if the credential was created again since. */
 const stateOf = ({ states }: Watches, credential: CredentialRecord) =>
   states.intentOf(credential)?.uid === credential.uid ? states.stateOf(credential) : undefined;
+
+/** A new name is decided when both names are listed: otherwise what has the former name would be forgotten. */
+const isSameName = ({ states }: Watches, credential: CredentialRecord) =>
+  states.intentOf(credential)?.secretName === secretNameOf(credential);
 
 function watchSources(observed: SourceWatches, key: KeyOf<'credential'>, refs: readonly SecretRef[]): void {
   const allowed = refs.filter(({ namespace }) => isSourceAllowed(observed, key.credential, namespace));

@@ -91,7 +91,7 @@ async function fanOutAndListNames(
   }
   if (state.isWaitingForNames || !wasWaiting) return;
   await enqueueWaiting(reconciler, intent, state);
-  retryUnknownOwners(reconciler);
+  enqueueUnknownOwners(reconciler);
 }
 
 /** Lists the Secrets of the credential's names, and enqueues the credential when they are listed. Another credential may have listed them already. */
@@ -151,8 +151,11 @@ function blockedBy(secretName: string, error: Names['error']): Problem | undefin
 }
 
 /** Once every credential is known, enqueues the accounts with recorded names whose owner was unknown. */
-function retryUnknownOwners({ states, observed, namespacesWithUnknownOwner, add }: CredentialReconciler): void {
-  if (namespacesWithUnknownOwner.size === 0 || !areAllDecided({ observed, states })) return;
+function retryUnknownOwners(reconciler: CredentialReconciler): void {
+  if (reconciler.namespacesWithUnknownOwner.size > 0 && areAllDecided(reconciler)) enqueueUnknownOwners(reconciler);
+}
+
+function enqueueUnknownOwners({ namespacesWithUnknownOwner, add }: CredentialReconciler): void {
   for (const namespace of namespacesWithUnknownOwner) add({ kind: 'accounts', namespace }, PRIORITY.fanOut);
   namespacesWithUnknownOwner.clear();
 }

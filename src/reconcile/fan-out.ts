@@ -110,7 +110,7 @@ function rivalsIn({ observed, states }: Pick<CredentialReconciler, 'observed' | 
     .map((other) => ({ kind: 'secret', credential: refOf(other), namespace }));
 }
 
-/** Each takes a millisecond or two. */
+/** Each slice takes one or two milliseconds. */
 const ENQUEUED_AT_ONCE = 100;
 const READ_AT_ONCE = 1000;
 

@@ -72,20 +72,22 @@ async function syncSecrets(reconciler: SecretReconciler, key: SecretKey, intent:
   if (watch.state === 'failed') return { state: notListed(intent, namespace, watch.error) };
   const secrets = observeSecrets(reconciler, intent, namespace);
   if (secrets.isUndecided && intent.mode === 'sync') return { state: placement.pending(1), requeue: { afterMs: UNDECIDED_MS } };
-  const hasHeir = secrets.heir !== undefined && handovers.mayWait(idOf(key));
+  const state = states.stateOf(intent);
+  const isWaiting = state?.isWaitingForNames ?? false;
+  const hasHeir = secrets.heir !== undefined && (isWaiting || handovers.mayWait(idOf(key)));
   const plan = planSecret(intent, observed.namespaces.get('', namespace), { ...secrets, hasHeir });
   // A Secret is created at once, as in a new namespace: if one of that name is there, the API server refuses, and the watch shows it.
   if (watch.state === 'loading' && plan.kind !== 'place') return { state: placement.pending(intent.mode === 'sync' ? 1 : 0) };
-  const state = states.stateOf(intent);
-  // The key of the credential enqueues this one when the names are listed. What is in place needs no list.
-  if (state?.isWaitingForNames && plan.kind !== 'synced' && plan.kind !== 'absent') {
-    const known = state.secrets.get(namespace);
-    return { state: placement.pending(known?.desired ?? (plan.kind === 'remove' ? 0 : 1), known?.synced ?? 0) };
-  }
+  // The key of the credential enqueues this one when the names are listed. Only a Secret that is as desired needs no list.
+  if (isWaiting && plan.kind !== 'synced' && plan.kind !== 'absent') return { state: waiting(plan, state?.secrets.get(namespace)) };
   if (plan.kind !== 'handOver') handovers.forget(idOf(key));
   logDecision(log, key, plan);
   return applyPlan(reconciler, { key, intent, secrets }, plan);
 }
+
+/** Pending, with the last known numbers. */
+const waiting = ({ kind }: SecretPlan, known: PlacementState | undefined): PlacementState =>
+  kind === 'remove' || kind === 'handOver' ? placement.removing() : placement.pending(known?.desired ?? 1, known?.synced ?? 0);
 
 async function applyPlan(reconciler: SecretReconciler, run: SecretRun, plan: SecretPlan): Promise<Conclusion> {
   const { observed, drift, retries } = reconciler;

@@ -6,8 +6,8 @@ import { observeSecrets } from './observe-secrets.ts';
 import type { SecretReconciler } from './secret.ts';
 
 /**
- * Records a Secret that is as desired as synced, without a run of its key. False if the key must run, and then nothing is recorded. Only for a
- * fan-out, which reports the status at its end, and for a namespace where the credential has no Secret of another name.
+ * Records a Secret that is as desired as synced, without a run of its key. False if the key must run, and then nothing is recorded. Call it only
+ * in a fan-out, which reports the status at its end. The credential must have no Secret of another name in that namespace.
  */
 export function settleSecret(reconciler: Pick<SecretReconciler, 'observed' | 'states' | 'drift'>, key: KeyOf<'secret'>): boolean {
   const { observed, states, drift } = reconciler;

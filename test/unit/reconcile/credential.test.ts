@@ -317,6 +317,29 @@ describe('The reconciler of a credential', () => {
       expect(term.api.has(path.secret('shop', 'acme'))).to.equal(true);
     });
 
+    it('takes a new name only after that, and removes what had the former name, even without the label', async () => {
+      const term = await restarted(await placed(), (api) => removeLabel(api, 'shop'));
+      const { generation = 1 } = term.api.get(ACME).metadata;
+      term.api.change(ACME, { metadata: { generation: generation + 1 }, spec: { secretName: 'pull' }, status: { secretName: 'acme' } });
+      term.cluster.named.failing.set('pull', new KubeError('try again later', 503));
+      await term.decide();
+      expect(intentOf(term)?.secretName).to.equal('acme');
+      await listed(term);
+      term.cluster.deliver();
+      await work(term);
+      expect(['acme', 'pull'].map((name) => term.api.has(path.secret('shop', name)))).to.deep.equal([false, true]);
+    });
+
+    it('counts what is to be removed as pending, but not as desired', async () => {
+      const term = await restarted(await placed());
+      term.given.namespace('team', { 'regcred.dev/exclude': 'true' });
+      term.cluster.deliver();
+      await term.run.secret('team');
+      expect(stateOf(term)?.secrets.get('team')).to.deep.include({ desired: 0, synced: 0, isPending: true });
+      await listed(term);
+      expect(term.api.has(path.secret('team', 'acme'))).to.equal(false);
+    });
+
     it('follows a rotation after that', async () => {
       const term = await restarted(await placed());
       await work(term);
