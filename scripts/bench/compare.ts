@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Arena } from './arena.ts';
 import { phaseMs } from './audit.ts';
-import { placementsAre, placeOnce } from './measure.ts';
+import { COLLECTED_AFTER_MS, placementsAre, placeOnce } from './measure.ts';
 import { cpuMsOf, median, memoryOf } from './process.ts';
 import { restart } from './restart.ts';
 
@@ -92,7 +92,7 @@ async function restartOnce(
     figures['rotation, ms'] = phaseMs(await placementsAre(arena, namespaces * credentials));
     await arena.ready(credentials, namespaces);
     figures['PSS after a rotation, MiB'] = memoryOf(pid, 'Pss');
-    await delay(30_000);
+    await delay(COLLECTED_AFTER_MS);
     figures['PSS half a minute later, MiB'] = memoryOf(pid, 'Pss');
   }
   await operator.stop();

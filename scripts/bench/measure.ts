@@ -210,7 +210,7 @@ export async function placementsAre(arena: Arena, wanted: number): Promise<Audit
  * The operator collects garbage once, ten to twenty seconds after a large start or rotation, and V8 gives the memory back some seconds later
  * (ADR 22). That is not what it costs when idle.
  */
-const COLLECTED_AFTER_MS = 30_000;
+export const COLLECTED_AFTER_MS = 30_000;
 
 async function idling(arena: Arena, { pid }: OperatorProcess, seconds: number) {
   await delay(COLLECTED_AFTER_MS);

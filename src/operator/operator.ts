@@ -138,7 +138,7 @@ export class RegistryCredentialOperator extends Operator {
     while (!signal.aborted) {
       if (leaderElect && !(await isAcquired(this.#lease, signal))) return;
       const lost = leaderElect ? this.#lease.keep(signal) : aborted(signal);
-      const isLost = () => signal.aborted || (leaderElect && !this.#lease.isHeld);
+      const isLost = () => signal.aborted || !this.#mayLead;
       const watches = this.#watches.forTerm();
       await Promise.race([listed.credentials, lost]);
       // The Secrets may take longer to list.
@@ -179,7 +179,11 @@ export class RegistryCredentialOperator extends Operator {
 
   /** A replica that was frozen while another took over must not write when it wakes up. */
   #fence(): void {
-    if (this.#config.leaderElect && !this.#lease.isHeld) throw new KubeError('This replica no longer holds the Lease.', 0);
+    if (!this.#mayLead) throw new KubeError('This replica no longer holds the Lease.', 0);
+  }
+
+  get #mayLead(): boolean {
+    return !this.#config.leaderElect || this.#lease.isHeld;
   }
 
   /**

@@ -13,14 +13,15 @@ export function settleSecret(reconciler: Pick<SecretReconciler, 'observed' | 'st
   const { observed, states, drift } = reconciler;
   const { credential, namespace } = key;
   const intent = states.intentOf(credential);
+  const placements = states.stateOf(credential)?.secrets;
   // Its key waits, for example because another Secret of this credential has appeared.
-  if (states.stateOf(credential)?.secrets.get(namespace)?.isPending) return false;
+  if (placements?.get(namespace)?.isPending) return false;
   // The memory of repairs and retries belongs to the key.
   if (intent?.mode !== 'sync' || isNamespaced(intent) || drift.has(idOf(key))) return false;
   // The cheap comparison first: after a rotation, nearly all differ.
   if (!intent.content || observed.secrets.at(namespace, intent.secretName)?.contentHash !== intent.content.hash) return false;
   const secrets = observeSecrets(reconciler, intent, namespace, []);
   if (secrets.isUndecided || planSecret(intent, observed.namespaces.get('', namespace), secrets).kind !== 'synced') return false;
-  states.stateOf(credential)?.secrets.set(namespace, placement.synced());
+  placements?.set(namespace, placement.synced());
   return true;
 }

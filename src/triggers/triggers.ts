@@ -109,7 +109,7 @@ export class Triggers {
 
   /** A watch that these keys depend on became synced, failed or recovered. */
   watchState(owners: Iterable<Key>): void {
-    for (const key of owners) this.#add(key, key.kind === 'accounts' ? PRIORITY.references : PRIORITY.now);
+    for (const key of owners) this.#urgent(key);
   }
 
   namespace(before: NamespaceRecord | undefined, after: NamespaceRecord | undefined): void {
@@ -230,7 +230,11 @@ export class Triggers {
   }
 
   #accountsIn(namespace: string): void {
-    this.#add({ kind: 'accounts', namespace }, PRIORITY.references);
+    this.#urgent({ kind: 'accounts', namespace });
+  }
+
+  #urgent(key: Key): void {
+    this.#add(key, key.kind === 'accounts' ? PRIORITY.references : PRIORITY.now);
   }
 }
 

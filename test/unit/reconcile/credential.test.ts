@@ -263,11 +263,11 @@ describe('The reconciler of a credential', () => {
     });
 
     it('lists the name even if the fan-out fails', async () => {
+      let watched: Term['cluster']['named'] | undefined;
       const failed = restarted(await placed(), undefined, (term) => {
         watched = term.cluster.named;
         throw new TypeError('a fault of the program');
       });
-      let watched: Term['cluster']['named'] | undefined;
       await failed.catch(() => {});
       expect(watched?.keys).to.deep.equal(['acme']);
     });
@@ -363,11 +363,7 @@ describe('The reconciler of a credential', () => {
     });
 
     it('decides nothing if it has no valid content', async () => {
-      const term = await restarted(await placed(), (api) => {
-        api.change(ROBOT, { data: { password: null } });
-        for (const name of ['regcred-state-uid-acme'])
-          if (api.has(path.secret('regcred-system', name))) api.remove(path.secret('regcred-system', name));
-      });
+      const term = await restarted(await placed(), (api) => api.change(ROBOT, { data: { password: null } }));
       expect(intentOf(term)).to.equal(undefined);
       expect(stateOf(term)?.sources, 'the status waits').to.deep.equal({ state: 'loading' });
     });
